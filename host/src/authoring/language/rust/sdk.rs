@@ -1,0 +1,80 @@
+//! The Rust SDK as this binary carries it: a machine that builds revisions needs Rust, but neither this project's
+//! sources nor a published crate. Writes it out; does not build it.
+
+use super::Error;
+use super::package::write_if_changed;
+use std::path::Path;
+
+/// Every file of `guest-sdk/rust` that a build needs, by its path inside the crate. `wit/` is a link to the one copy
+/// of the contract in the repository and a folder of its own where it is written out.
+pub const FILES: &[(&str, &str)] = &[
+    ("Cargo.toml", include_str!("../../../../../guest-sdk/rust/Cargo.toml")),
+    ("src/context.rs", include_str!("../../../../../guest-sdk/rust/src/context.rs")),
+    ("src/error.rs", include_str!("../../../../../guest-sdk/rust/src/error.rs")),
+    ("src/export.rs", include_str!("../../../../../guest-sdk/rust/src/export.rs")),
+    ("src/lib.rs", include_str!("../../../../../guest-sdk/rust/src/lib.rs")),
+    ("src/log.rs", include_str!("../../../../../guest-sdk/rust/src/log.rs")),
+    ("src/row.rs", include_str!("../../../../../guest-sdk/rust/src/row.rs")),
+    ("src/sql.rs", include_str!("../../../../../guest-sdk/rust/src/sql.rs")),
+    ("src/value.rs", include_str!("../../../../../guest-sdk/rust/src/value.rs")),
+    ("src/value/convert.rs", include_str!("../../../../../guest-sdk/rust/src/value/convert.rs")),
+    ("src/value/date.rs", include_str!("../../../../../guest-sdk/rust/src/value/date.rs")),
+    ("wit/context.wit", include_str!("../../../../../wit/0.1.0/context.wit")),
+    ("wit/log.wit", include_str!("../../../../../wit/0.1.0/log.wit")),
+    ("wit/sql.wit", include_str!("../../../../../wit/0.1.0/sql.wit")),
+    ("wit/types.wit", include_str!("../../../../../wit/0.1.0/types.wit")),
+    ("wit/world.wit", include_str!("../../../../../wit/0.1.0/world.wit")),
+];
+
+/// Brings `folder` to the state of [`FILES`]. Files that are right already keep their time, so that cargo finds the
+/// SDK fresh and does not build it again for every revision.
+pub(super) fn write(folder: &Path) -> Result<(), Error> {
+    for (name, text) in FILES {
+        // Its own `[workspace]` would be a second root inside the package it is written into.
+        let text =
+            if *name == "Cargo.toml" { text.split("\n# A crate of its own").next().unwrap_or(text) } else { text };
+        write_if_changed(&folder.join(name), text.as_bytes())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::PathBuf;
+
+    fn files(folder: &Path, prefix: &str, found: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let entry = entry.expect("an entry");
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            if entry.path().is_dir() {
+                files(&entry.path(), &format!("{name}/"), found);
+            } else {
+                found.push(name);
+            }
+        }
+    }
+
+    #[test]
+    fn no_file_of_the_sdk_is_missing() {
+        let sdk = [env!("CARGO_MANIFEST_DIR"), "../guest-sdk/rust"].iter().collect::<PathBuf>();
+        let mut found = vec!["Cargo.toml".to_owned()];
+        files(&sdk.join("src"), "src/", &mut found);
+        files(&sdk.join("wit"), "wit/", &mut found);
+        found.sort();
+        let mut carried: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
+        carried.sort_unstable();
+        assert_eq!(carried, found);
+    }
+
+    #[test]
+    fn the_written_manifest_is_no_workspace() {
+        let folder = std::env::temp_dir().join(format!("wmigrate-sdk-{}", std::process::id()));
+        write(&folder).expect("written");
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).expect("a manifest");
+        let manifest: toml::Table = manifest.parse().expect("TOML");
+        fs::remove_dir_all(&folder).expect("removed");
+        assert!(manifest.contains_key("dependencies") && !manifest.contains_key("workspace"));
+    }
+}

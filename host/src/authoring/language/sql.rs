@@ -1,0 +1,125 @@
+//! SQL revisions: which part of a file belongs to which direction, and what can be known to be wrong before it runs.
+//!
+//! The engine in `guest-sdk/engines/sql` cuts the file the same way when it runs it; a test holds the two together.
+
+use crate::bindings::Way;
+use crate::sql::advice::{self, Severity};
+use crate::sql::split;
+
+/// What is wrong with a script, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Line in the file, from 1.
+    pub line: u32,
+    /// Column in the line, from 1.
+    pub column: u32,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// The marker lines.
+const MARKERS: [(&str, Way); 2] = [("-- wmigrate:upgrade", Way::Upgrade), ("-- wmigrate:downgrade", Way::Downgrade)];
+
+/// The part of `text` that runs in `direction`, with every other line left empty, so that lines keep their numbers.
+/// A file without any marker is all upgrade.
+#[must_use]
+pub fn section(text: &str, direction: Way) -> String {
+    let marked = text.lines().any(|line| marker(line).is_some());
+    let mut part = String::with_capacity(text.len());
+    let mut current = if marked { None } else { Some(Way::Upgrade) };
+    for line in text.lines() {
+        match marker(line) {
+            Some(way) => current = Some(way),
+            None if current == Some(direction) => part.push_str(line),
+            None => {}
+        }
+        part.push('\n');
+    }
+    part
+}
+
+fn marker(line: &str) -> Option<Way> {
+    let line = line.trim();
+    MARKERS.iter().find(|(mark, _)| *mark == line).map(|(_, way)| *way)
+}
+
+/// The first thing that is wrong with either direction.
+pub fn check(text: &str) -> Result<(), Finding> {
+    for direction in [Way::Upgrade, Way::Downgrade] {
+        let part = section(text, direction);
+        let statements = split::split(&part).map_err(|error| {
+            let place = error.position();
+            Finding {
+                line: place.map_or(1, |place| place.line),
+                column: place.map_or(1, |place| place.column),
+                message: error.to_string(),
+                hint: error.hint().unwrap_or("correct the script; it is split where psql would split it").to_owned(),
+            }
+        })?;
+        let Err(findings) = advice::check_script(&statements, true) else { continue };
+        if let Some(finding) = findings.into_iter().find(|finding| finding.severity == Severity::Error) {
+            return Err(Finding {
+                line: finding.line,
+                column: finding.column,
+                message: finding.message,
+                hint: finding.hint.to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What is worth saying about a script that will run all the same.
+#[must_use]
+pub fn warnings(text: &str) -> Vec<Finding> {
+    let mut all = Vec::new();
+    for direction in [Way::Upgrade, Way::Downgrade] {
+        let part = section(text, direction);
+        let Ok(statements) = split::split(&part) else { continue };
+        let Err(findings) = advice::check_script(&statements, true) else { continue };
+        all.extend(findings.into_iter().filter(|finding| finding.severity == Severity::Warning).map(|finding| {
+            Finding {
+                line: finding.line,
+                column: finding.column,
+                message: finding.message,
+                hint: finding.hint.to_owned(),
+            }
+        }));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_keeps_the_numbers_of_its_lines() {
+        let text = "-- /// wmigrate\n-- ///\n-- wmigrate:upgrade\nUP 1;\n  -- wmigrate:downgrade  \nDOWN;\n-- wmigrate:upgrade\nUP 2;\n";
+        assert_eq!(section(text, Way::Upgrade), "\n\n\nUP 1;\n\n\n\nUP 2;\n");
+        assert_eq!(section(text, Way::Downgrade), "\n\n\n\n\nDOWN;\n\n\n");
+    }
+
+    #[test]
+    fn without_markers_all_is_upgrade() {
+        assert_eq!(section("SELECT 1;\n", Way::Upgrade), "SELECT 1;\n");
+        assert_eq!(section("SELECT 1;\n", Way::Downgrade), "\n");
+    }
+
+    #[test]
+    fn findings_name_the_line_of_the_file() {
+        let check = |text: &str, place: (u32, u32), word: &str| {
+            let finding = check(text).expect_err(text);
+            assert_eq!((finding.line, finding.column), place, "{finding:?}");
+            assert!(finding.message.contains(word), "{finding:?}");
+            assert!(!finding.hint.is_empty());
+        };
+        check("-- wmigrate:upgrade\n\n  BEGIN;\nSELECT 1;\nCOMMIT;\n", (3, 3), "BEGIN");
+        check("-- wmigrate:upgrade\nSELECT 1;\n-- wmigrate:downgrade\nVACUUM;\n", (4, 1), "VACUUM");
+        check("CREATE INDEX CONCURRENTLY i ON t (a);\n", (1, 1), "CONCURRENTLY");
+        check("\\d\n", (1, 1), "\\d");
+        assert_eq!(super::check("CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$BEGIN NULL; END$$;"), Ok(()));
+    }
+}

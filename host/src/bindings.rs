@@ -1,0 +1,19 @@
+//! The Rust side of `wit/0.1.0`, generated. Nothing here is hand-written but the short names.
+//!
+//! `sql` and `runtime` both use these types, so a value is converted once: between the wire and the WIT.
+
+#![allow(missing_docs, reason = "generated from wit/, where each item is documented")]
+#![allow(clippy::pedantic, reason = "generated")]
+
+wasmtime::component::bindgen!({
+    path: "../wit/0.1.0",
+    world: "revision",
+    imports: { default: async | trappable },
+    exports: { default: async },
+    additional_derives: [PartialEq],
+});
+
+pub use wmigrate::migration::context::Way;
+pub use wmigrate::migration::log::Level;
+pub use wmigrate::migration::sql::{ColumnSet, RowSet};
+pub use wmigrate::migration::types::{Cells, Column, Error as SqlError, Interval, OtherValue, Value, Vector};

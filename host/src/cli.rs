@@ -1,0 +1,216 @@
+//! The command line: what there is, in one place; what each command does is in a file of its own.
+
+mod branches;
+mod build;
+mod current;
+mod db;
+mod downgrade;
+mod edit;
+mod ensure_version;
+pub mod exit;
+mod heads;
+mod history;
+mod init;
+mod list_templates;
+mod log;
+mod merge;
+mod plan;
+pub mod print;
+mod progress;
+mod project;
+mod revision;
+mod run;
+mod script;
+mod shells;
+mod show;
+mod signals;
+mod stamp;
+mod status;
+mod upgrade;
+mod verify;
+
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use exit::{CliError, Code};
+use print::{Color, Printer};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Schema and data migrations for PostgreSQL, each revision a sandboxed WebAssembly component.
+#[derive(Parser)]
+#[command(name = "wmigrate", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    after_help = "Targets: a revision id or its beginning, head, heads, base, +N, -N, id+N, label@head, label@-N, label@id."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Options of every command.
+#[derive(Args, Clone)]
+pub struct Global {
+    /// Configuration file; otherwise `wmigrate.toml` here or in a folder above.
+    #[arg(short = 'c', long, env = "WMIGRATE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The database: a URL, a libpq connection string, or `embedded`.
+    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
+    pub database_url: Option<String>,
+    /// Folder of PostgreSQL's programs, for the embedded server.
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
+    pub pg_bin: Option<PathBuf>,
+    /// An argument for the revisions, which read it with `context.x-argument`.
+    #[arg(short = 'x', global = true, value_name = "KEY=VALUE", help_heading = "Global options")]
+    pub x: Vec<String>,
+    /// More: full blocks in lists, statements and debug messages in runs.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    pub verbose: u8,
+    /// Data and errors only.
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    pub quiet: bool,
+    /// Data as JSON on stdout.
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub json: bool,
+    /// The same as `--json`.
+    #[arg(long, global = true, value_name = "FORMAT", value_parser = ["text", "json"], help_heading = "Global options")]
+    pub format: Option<String>,
+    /// Colour of messages.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, help_heading = "Global options")]
+    pub color: Color,
+    /// Do not read `.env`.
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub no_dotenv: bool,
+    /// Never ask; take what is dangerous as meant.
+    #[arg(short = 'y', long, global = true, help_heading = "Global options")]
+    pub yes: bool,
+}
+
+/// The commands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Start a project: `wmigrate.toml`, `versions/`.
+    Init(init::Init),
+    /// Write a new revision file.
+    #[command(visible_alias = "new")]
+    Revision(revision::Revision),
+    /// Write a revision that joins several heads.
+    Merge(merge::Merge),
+    /// Apply revisions up to a target.
+    Upgrade(upgrade::Upgrade),
+    /// `upgrade` with `head` as the default target.
+    #[command(hide = true)]
+    Up(upgrade::Up),
+    /// Undo revisions down to a target.
+    Downgrade(downgrade::Downgrade),
+    /// `downgrade` with `-1` as the default target.
+    #[command(hide = true)]
+    Down(downgrade::Down),
+    /// Show which revisions the database is at.
+    Current(current::Current),
+    /// List revisions, newest first.
+    History(history::History),
+    /// Show the heads of the history.
+    Heads(heads::Heads),
+    /// Show where the history branches.
+    Branches(branches::Branches),
+    /// Show one revision.
+    Show(show::Show),
+    /// Set the version rows without running anything.
+    Stamp(stamp::Stamp),
+    /// Open a revision's file in the editor.
+    Edit(edit::Edit),
+    /// Create wmigrate's schema in the database, if it is missing.
+    #[command(name = "ensure_version", alias = "ensure-version")]
+    EnsureVersion(ensure_version::EnsureVersion),
+    /// List the templates for `init` and `revision`.
+    #[command(name = "list_templates", alias = "list-templates")]
+    ListTemplates(list_templates::ListTemplates),
+    /// Build the revisions' components and write `wmigrate.lock`.
+    Build(build::Build),
+    /// Show what a command would run.
+    Plan(plan::Plan),
+    /// One screen: database, heads, what is pending.
+    Status(status::Status),
+    /// Check digests, lock file, graph and version rows.
+    Verify(verify::Verify),
+    /// Who ran what, when, how long, and how it ended.
+    Log(log::Log),
+    /// The embedded database of this project.
+    Db(db::Db),
+    /// Print a completion script for a shell.
+    Completions(shells::Completions),
+    /// Print the manual page, or write one a command into a folder.
+    Man(shells::Man),
+}
+
+/// Parses, runs, prints, and says how it went.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { Code::Usage as u8 } else { 0 });
+        }
+    };
+    let global = cli.global;
+    let json = global.json || global.format.as_deref() == Some("json");
+    let printer = Printer::new(json, global.quiet, global.verbose, global.color);
+    match run(cli.command, &global, printer) {
+        Ok(code) => code,
+        Err(error) => {
+            error.render(&printer);
+            ExitCode::from(error.code as u8)
+        }
+    }
+}
+
+/// The whole command line as clap has it, for completions and manual pages too.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+fn run(command: Command, global: &Global, printer: Printer) -> Result<ExitCode, CliError> {
+    let done = |result: Result<(), CliError>| result.map(|()| ExitCode::SUCCESS);
+    match command {
+        Command::Init(init) => done(init.run(global, &printer)),
+        Command::Revision(revision) => done(revision.run(global, &printer)),
+        Command::Merge(merge) => done(merge.run(global, &printer)),
+        Command::Upgrade(upgrade) => done(upgrade.run(global, &printer)),
+        Command::Up(up) => done(up.into_upgrade().run(global, &printer)),
+        Command::Downgrade(downgrade) => done(downgrade.run(global, &printer)),
+        Command::Down(down) => done(down.into_downgrade().run(global, &printer)),
+        Command::Current(current) => current.run(global, &printer),
+        Command::History(history) => done(history.run(global, &printer)),
+        Command::Heads(heads) => done(heads.run(global, &printer)),
+        Command::Branches(branches) => done(branches.run(global, &printer)),
+        Command::Show(show) => done(show.run(global, &printer)),
+        Command::Stamp(stamp) => done(stamp.run(global, &printer)),
+        Command::Edit(edit) => done(edit.run(global, &printer)),
+        Command::EnsureVersion(ensure) => done(ensure.run(global, &printer)),
+        Command::ListTemplates(list) => done(list.run(global, &printer)),
+        Command::Build(build) => done(build.run(global, &printer)),
+        Command::Plan(plan) => plan.run(global, &printer),
+        Command::Status(status) => status.run(global, &printer),
+        Command::Verify(verify) => done(verify.run(global, &printer)),
+        Command::Log(log) => done(log.run(global, &printer)),
+        Command::Db(db) => done(db.run(global, &printer)),
+        Command::Completions(completions) => done(completions.run(&printer)),
+        Command::Man(man) => done(man.run(&printer)),
+    }
+}
+
+/// Runs the asynchronous part of a command. One thread: what is awaited is one connection.
+fn block_on<T>(future: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        CliError::new(Code::Failed, "runtime", format!("the I/O runtime cannot be started: {error}"))
+    })?;
+    let result = runtime.block_on(future);
+    // A thread that still compiles a component nobody waits for must not hold up the end.
+    runtime.shutdown_background();
+    result
+}

@@ -1,0 +1,98 @@
+//! `db`: the embedded database of this project.
+
+use super::Global;
+use super::exit::{CliError, Code};
+use super::print::Printer;
+use super::project::{self, configuration};
+use crate::embedded::{Options, Server, reset};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use std::io::{IsTerminal as _, Write as _};
+use std::os::unix::process::CommandExt as _;
+
+/// The embedded database of this project.
+#[derive(Args)]
+pub struct Db {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Start it, or find it running.
+    Start,
+    /// Stop it; the data stays.
+    Stop,
+    /// Stop it and throw its data away.
+    Reset,
+    /// Open psql on it.
+    Psql {
+        /// Arguments for psql.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Print its URL, starting it where it does not run.
+    Url,
+}
+
+impl Db {
+    pub(super) fn run(&self, global: &Global, printer: &Printer) -> Result<(), CliError> {
+        let (config, environment) = configuration(global)?;
+        let options = Options::new(config.state_folder());
+        let start = || project::start_embedded(&config, &environment, global, printer);
+        match &self.action {
+            Action::Start => {
+                let server = start()?;
+                if printer.json {
+                    printer.json(&json!({ "url": server.url(), "pid": server.pid() }));
+                } else {
+                    printer.talk(&format!("running, pid {}, log {}", server.pid(), server.log_path().display()));
+                }
+            }
+            Action::Stop => match Server::running(&options)? {
+                Some(server) => {
+                    server.stop()?;
+                    printer.talk("stopped");
+                }
+                None => printer.talk("it was not running"),
+            },
+            Action::Reset => {
+                confirm(global)?;
+                reset(&options)?;
+                printer.talk("its data is gone; the next start begins with an empty database");
+            }
+            Action::Url => {
+                let server = start()?;
+                printer.lines([server.url()]);
+            }
+            Action::Psql { arguments } => {
+                let server = start()?;
+                let psql = project::psql(&config, &environment, global).ok_or_else(|| {
+                    CliError::new(Code::Failed, "psql", "no psql was found")
+                        .hint("install it, or connect with another client: wmigrate db url")
+                })?;
+                let failed = std::process::Command::new(psql).arg(server.url()).args(arguments).exec();
+                return Err(CliError::new(Code::Failed, "psql", format!("psql cannot be started: {failed}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Data is about to be lost: somebody has to say so.
+fn confirm(global: &Global) -> Result<(), CliError> {
+    if global.yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(CliError::usage("`db reset` throws the embedded database away, and nobody is here to ask")
+            .hint("wmigrate db reset --yes"));
+    }
+    let _ = write!(std::io::stderr(), "Throw the embedded database of this project away? [y/N] ");
+    let mut answer = String::new();
+    let read = std::io::stdin().read_line(&mut answer);
+    if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
+        return Ok(());
+    }
+    Err(CliError::new(Code::Failed, "declined", "nothing was changed"))
+}

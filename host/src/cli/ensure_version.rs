@@ -1,0 +1,46 @@
+//! `ensure_version`: create wmigrate's schema, if it is missing.
+
+use super::exit::CliError;
+use super::print::Printer;
+use super::project::Project;
+use super::{Global, block_on};
+use crate::sql::lock::{self, Key};
+use crate::sql::{LockOptions, quote_identifier};
+use crate::state::schema;
+use clap::Args;
+
+/// Create wmigrate's schema in the database, if it is missing.
+#[derive(Args)]
+pub struct EnsureVersion {
+    /// Print the SQL script instead of running it.
+    #[arg(long)]
+    sql: bool,
+}
+
+impl EnsureVersion {
+    pub(super) fn run(&self, global: &Global, printer: &Printer) -> Result<(), CliError> {
+        let project = Project::load(global)?;
+        let name = project.schema();
+        if self.sql {
+            printer.lines(schema::statements(name).iter().map(|statement| format!("{statement};")));
+            return Ok(());
+        }
+        let settings = project.settings(global, printer)?;
+        block_on(async {
+            let (connection, standing) = project.connect(&settings).await?;
+            if standing.exists {
+                return Ok(());
+            }
+            if let Some(reason) = standing.read_only {
+                return Err(crate::sql::Error::ReadOnly(reason).into());
+            }
+            let options = LockOptions { wait: project.config.lock_wait };
+            let key = Key::of_schema(name);
+            lock::acquire(&connection, &settings, key, &options, &mut |_| {}, &|| false).await?;
+            schema::ensure(&connection, name).await?;
+            lock::release(&connection, key).await?;
+            printer.talk(&format!("created schema {}", quote_identifier(name)));
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,320 @@
+//! From an error of any module to what a person reads and a script gets: the fault, the exit code, the hint. The table of
+//! codes in the documentation is this file.
+
+use super::print::Printer;
+use crate::runtime::{Failure, Limit};
+use crate::{authoring, components, config, embedded, graph, runner, sql, state, versions};
+use serde_json::json;
+
+/// Exit codes. Scripts rely on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// A revision or the database failed.
+    Failed = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// Differs, pending or not at head; only where it was asked for.
+    Differs = 3,
+    /// The revision graph or the target is wrong.
+    Graph = 10,
+    /// The migration lock was not obtained in time.
+    Lock = 11,
+    /// An applied or locked revision was changed.
+    Digest = 12,
+    /// The sandbox stopped a guest.
+    Sandbox = 13,
+    /// The outcome is unknown, or the connection was lost.
+    Unknown = 15,
+    /// SIGINT: 128 + 2, as shells have it.
+    Interrupted = 130,
+    /// SIGTERM: 128 + 15.
+    Terminated = 143,
+}
+
+/// An error on its way to the terminal.
+#[derive(Debug)]
+pub struct CliError {
+    /// Exit code.
+    pub code: Code,
+    /// For programs.
+    pub kind: &'static str,
+    /// What + which.
+    pub message: String,
+    /// Why, outermost first.
+    pub causes: Vec<String>,
+    /// The command that fixes it.
+    pub hint: Option<String>,
+    /// Where the database stands now.
+    pub standing: Option<String>,
+}
+
+impl CliError {
+    /// An error with a message alone.
+    #[must_use]
+    pub fn new(code: Code, kind: &'static str, message: impl Into<String>) -> Self {
+        Self { code, kind, message: message.into(), causes: Vec::new(), hint: None, standing: None }
+    }
+
+    /// Wrong use of the command line.
+    #[must_use]
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Code::Usage, "usage", message)
+    }
+
+    /// With a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// With an optional hint.
+    #[must_use]
+    pub fn maybe_hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint.or(self.hint);
+        self
+    }
+
+    /// An error with its chain of causes.
+    #[must_use]
+    pub fn of(code: Code, kind: &'static str, error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut causes = Vec::new();
+        let mut cause = error.source();
+        while let Some(next) = cause {
+            causes.push(next.to_string());
+            cause = next.source();
+        }
+        Self { causes, ..Self::new(code, kind, error.to_string()) }
+    }
+
+    /// Prints it where it belongs.
+    pub fn render(&self, printer: &Printer) {
+        if printer.json {
+            let mut error = json!({ "kind": self.kind, "message": self.message, "hint": self.hint });
+            if !self.causes.is_empty() {
+                error["causes"] = json!(self.causes);
+            }
+            if let Some(standing) = &self.standing {
+                error["standing"] = json!(standing);
+            }
+            printer.json(&json!({ "error": error }));
+        }
+        printer.alarm(&format!("{} {}", printer.red("error:"), self.message));
+        for cause in &self.causes {
+            printer.alarm(&format!("  caused by: {}", cause.replace('\n', "\n    ")));
+        }
+        if let Some(hint) = &self.hint {
+            printer.alarm(&format!("{} {hint}", printer.cyan("hint:")));
+        }
+        if let Some(standing) = &self.standing {
+            printer.alarm(standing);
+        }
+    }
+}
+
+impl From<graph::Error> for CliError {
+    fn from(error: graph::Error) -> Self {
+        Self::of(Code::Graph, error.kind(), &error).maybe_hint(error.hint())
+    }
+}
+
+impl From<versions::Error> for CliError {
+    fn from(error: versions::Error) -> Self {
+        let (code, kind) = match error.kind() {
+            Some(kind) => (Code::Graph, kind),
+            None => (Code::Failed, "versions"),
+        };
+        Self::of(code, kind, &error).maybe_hint(error.hint())
+    }
+}
+
+impl From<config::Error> for CliError {
+    fn from(error: config::Error) -> Self {
+        Self::of(Code::Usage, "configuration", &error).maybe_hint(error.hint().map(str::to_owned))
+    }
+}
+
+impl From<embedded::Error> for CliError {
+    fn from(error: embedded::Error) -> Self {
+        Self::of(Code::Failed, "embedded", &error).maybe_hint(error.hint().map(str::to_owned))
+    }
+}
+
+impl From<authoring::Error> for CliError {
+    fn from(error: authoring::Error) -> Self {
+        let (code, kind) = match error.kind() {
+            Some(kind) => (Code::Graph, kind),
+            None => (Code::Failed, "authoring"),
+        };
+        Self::of(code, kind, &error).maybe_hint(error.hint())
+    }
+}
+
+impl From<sql::settings::Error> for CliError {
+    fn from(error: sql::settings::Error) -> Self {
+        Self::of(Code::Usage, "database_url", &error).maybe_hint(error.hint())
+    }
+}
+
+impl From<sql::Error> for CliError {
+    fn from(error: sql::Error) -> Self {
+        let (code, kind) = match &error {
+            sql::Error::Connect(_) => (Code::Failed, "connect"),
+            sql::Error::Lost { .. } => (Code::Unknown, "connection_lost"),
+            sql::Error::Refused { .. } => (Code::Failed, "database"),
+            sql::Error::Locked { .. } => (Code::Lock, "lock_timeout"),
+            sql::Error::Pooler => (Code::Failed, "pooler"),
+            sql::Error::ReadOnly(_) => (Code::Failed, "read_only"),
+            sql::Error::Stopped(_) => (Code::Failed, "stopped"),
+        };
+        Self::of(code, kind, &error).maybe_hint(error.hint())
+    }
+}
+
+impl From<state::StateError> for CliError {
+    fn from(error: state::StateError) -> Self {
+        match error {
+            state::StateError::Sql(error) => error.into(),
+            error @ state::StateError::TooNew { .. } => {
+                Self::of(Code::Failed, "layout", &error).hint("use the newer wmigrate that has been here")
+            }
+            error @ state::StateError::Foreign(_) => Self::of(Code::Failed, "layout", &error)
+                .hint("name another one under `[database] schema` in wmigrate.toml"),
+        }
+    }
+}
+
+impl From<components::Error> for CliError {
+    fn from(error: components::Error) -> Self {
+        let (code, kind) = match &error {
+            components::Error::Changed { .. } | components::Error::NotLocked { .. } => {
+                (Code::Digest, "digest_mismatch")
+            }
+            components::Error::Durable { .. } => (Code::Failed, "durable_unsupported"),
+            components::Error::Script { .. } | components::Error::Build { .. } => (Code::Failed, "build"),
+            components::Error::Versions { .. } => (Code::Failed, "versions"),
+            components::Error::Component { .. } => (Code::Failed, "component"),
+            components::Error::Lock(_) => (Code::Failed, "lock_file"),
+            components::Error::AsksMore { .. } => (Code::Failed, "limits"),
+        };
+        Self::of(code, kind, &error).maybe_hint(error.hint())
+    }
+}
+
+impl From<runner::Error> for CliError {
+    fn from(error: runner::Error) -> Self {
+        match error {
+            runner::Error::Component(error) => error.into(),
+            runner::Error::Sql(error) => error.into(),
+            runner::Error::Step(step) => of_step(&step),
+            error @ runner::Error::Unusable { .. } => Self::of(Code::Failed, "component", &error)
+                .hint("rebuild it for the world that `wit/` describes, or take the revision out of the versions folder"),
+            error @ (runner::Error::Preparing { .. } | runner::Error::Bookkeeping { .. }) => {
+                Self::of(Code::Failed, "bookkeeping", &error)
+            }
+            error @ runner::Error::Doubt { .. } => Self::of(Code::Failed, "doubt", &error)
+                .hint("run the same command again once the other change is understood: `wmigrate log` shows who ran what"),
+            error @ runner::Error::Unknown { .. } => Self::of(Code::Unknown, "outcome_unknown", &error)
+                .hint("run `wmigrate current`: the revision is applied if and only if it is listed; then run the same command again"),
+            error @ runner::Error::Interrupted => Self::of(Code::Interrupted, "interrupted", &error)
+                .hint("run the same command again to go on"),
+        }
+    }
+}
+
+fn of_step(step: &runner::StepFailure) -> CliError {
+    let mut error = CliError::of(Code::Failed, "revision_failed", step);
+    match &step.failure {
+        Failure::Returned(record) | Failure::Swallowed(Some(record)) => {
+            if let Some(place) = place_of(record) {
+                if let Some(cause) = error.causes.first_mut() {
+                    cause.push_str(&place);
+                }
+            }
+            if let Some(detail) = &record.detail {
+                error.causes.push(format!("detail: {}", crate::runtime::printable(detail)));
+            }
+            let stack = record.fields.iter().find(|(name, _)| name == "stack");
+            if let Some((_, stack)) = stack {
+                error.causes.push(crate::runtime::printable(stack.trim_end()));
+            }
+            error.hint = record.hint.as_deref().map(crate::runtime::printable).or_else(|| hint_of(record));
+            if record.kind == "limit" {
+                error.code = Code::Sandbox;
+                error.kind = "limit";
+            }
+        }
+        Failure::Swallowed(None) | Failure::Ended => {}
+        Failure::Limit(limit) => {
+            error.code = Code::Sandbox;
+            error.kind = "limit";
+            error.hint = hint_of_limit(*limit);
+        }
+        Failure::Trap { frames, output, .. } => {
+            error.code = Code::Sandbox;
+            error.kind = "trap";
+            if !output.is_empty() {
+                error.causes.push(output.clone());
+            }
+            if !frames.is_empty() {
+                error.causes.push(format!("at {}", frames.join("\n   ")));
+            }
+        }
+        Failure::Unanswerable(_) => error.kind = "reads_in_script",
+        Failure::Connection(cause) => {
+            error.code = Code::Unknown;
+            error.kind = "connection_lost";
+            error.hint = cause.hint();
+        }
+        Failure::Stopped => {
+            error.code = Code::Interrupted;
+            error.kind = "interrupted";
+            error.hint = Some("run the same command again to go on".to_owned());
+        }
+    }
+    error
+}
+
+/// `, statement …, line 3 column 14`
+fn place_of(record: &crate::bindings::SqlError) -> Option<String> {
+    let field = |wanted: &str| record.fields.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+    let line = field("line")?;
+    let mut place = format!("\nat line {line}");
+    if let Some(column) = field("column-number") {
+        place.push_str(&format!(" column {column}"));
+    }
+    if let Some(statement) = field("statement") {
+        place.push_str(&format!(" in:\n{}", crate::runtime::printable(&shortened(statement))));
+    }
+    Some(place)
+}
+
+fn shortened(statement: &str) -> String {
+    const LINES: usize = 12;
+    let mut lines: Vec<_> = statement.lines().take(LINES).collect();
+    if statement.lines().count() > LINES {
+        lines.push("…");
+    }
+    lines.join("\n")
+}
+
+fn hint_of(record: &crate::bindings::SqlError) -> Option<String> {
+    let hint = match record.sqlstate.as_str() {
+        "55P03" => {
+            "another session holds a lock it needs; see who: SELECT * FROM pg_stat_activity; or give `--lock-timeout` more"
+        }
+        "57014" => "the statement was cancelled, by `statement_timeout` or by an administrator",
+        "42501" => "the role lacks this right; grant it, or run with a role that has it",
+        "53100" => "the server's disk is full",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+fn hint_of_limit(limit: Limit) -> Option<String> {
+    let key = limit.key()?;
+    Some(format!(
+        "if the revision is right to need it: `--{} …`, or `{key} = …` under `[limits]` in wmigrate.toml",
+        key.replace('_', "-")
+    ))
+}

@@ -1,0 +1,120 @@
+//! What a run looks like: on a terminal one living line a revision, otherwise a plain line before each.
+
+use super::print::Printer;
+use crate::bindings::Level;
+use crate::graph::Step;
+use crate::runner::Watcher;
+use crate::runtime::Event;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal as _;
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// Watches a run and prints it.
+pub(super) struct Progress {
+    printer: Printer,
+    /// Statements are data here: a dry run shows them.
+    show_statements: bool,
+    bar: Option<ProgressBar>,
+    position: Mutex<(u64, u64)>,
+}
+
+impl Progress {
+    pub(super) fn new(printer: Printer, steps: usize, dry_run: bool) -> Self {
+        let living = std::io::stderr().is_terminal() && !printer.quiet && !printer.json;
+        let bar = living.then(|| {
+            let bar = ProgressBar::new_spinner();
+            bar.set_style(
+                ProgressStyle::with_template("{spinner} {prefix:.dim} {msg} {elapsed}").expect("the template is valid"),
+            );
+            bar
+        });
+        Self { printer, show_statements: dry_run || printer.verbose > 0, bar, position: Mutex::new((0, steps as u64)) }
+    }
+
+    /// Prints a line above the living one.
+    fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.printer.talk(text)),
+            None => self.printer.talk(text),
+        }
+    }
+}
+
+impl Watcher for Progress {
+    fn begin(&self, step: &Step) {
+        let line = format!("Running {}", step.log_line());
+        match &self.bar {
+            Some(bar) => {
+                let mut position = self.position.lock().expect("no holder of this lock panics");
+                position.0 += 1;
+                bar.reset_elapsed();
+                bar.set_prefix(format!("[{}/{}]", position.0, position.1));
+                bar.set_message(line);
+                bar.enable_steady_tick(Duration::from_millis(100));
+            }
+            None => self.printer.talk(&line),
+        }
+    }
+
+    fn done(&self, step: &Step, took: Duration) {
+        if let Some(bar) = &self.bar {
+            bar.suspend(|| self.printer.talk(&format!("Running {}  ({})", step.log_line(), human(took))));
+            let position = self.position.lock().expect("no holder of this lock panics");
+            if position.0 == position.1 {
+                bar.finish_and_clear();
+            }
+        }
+    }
+
+    fn retry(&self, step: &Step, reason: &str, attempt: u32) {
+        self.line(&format!("  {}: {reason}; rolled back, trying again (attempt {})", step.revision, attempt + 1));
+    }
+
+    fn event(&self, step: &Step, event: Event) {
+        let id = &step.revision;
+        match event {
+            Event::Log(Level::Debug, text) if self.printer.verbose == 0 => drop(text),
+            Event::Log(Level::Debug, text) => self.line(&format!("  {id}: debug: {text}")),
+            Event::Log(Level::Info, text) => self.line(&format!("  {id}: {text}")),
+            Event::Log(Level::Notice, text) => self.line(&format!("  {id}: notice: {text}")),
+            Event::Log(Level::Warning, text) => self.line(&format!("  {id}: warning: {text}")),
+            Event::Notice(text) => self.line(&format!("  {id}: {text}")),
+            Event::Statement(text) if self.show_statements => {
+                let print = || {
+                    if self.printer.json {
+                        self.printer.talk(&format!("  {}", text.trim()));
+                    } else {
+                        self.printer.lines([format!("{};", text.trim().trim_end_matches(';'))]);
+                    }
+                };
+                match &self.bar {
+                    Some(bar) => bar.suspend(print),
+                    None => print(),
+                }
+            }
+            Event::Statement(_) => {}
+        }
+    }
+
+    fn note(&self, text: String) {
+        self.line(&format!("note: {text}"));
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A duration for people.
+pub(super) fn human(took: Duration) -> String {
+    match took.as_secs_f64() {
+        s if s < 0.1 => format!("{:.1} ms", s * 1000.0),
+        s if s < 60.0 => format!("{s:.2} s"),
+        s => format!("{} min {:.0} s", took.as_secs() / 60, s % 60.0),
+    }
+}

@@ -1,0 +1,172 @@
+//! What most commands gather first: the configuration, the versions folders, the graph, and where the database is.
+
+use super::Global;
+use super::exit::{CliError, Code};
+use super::print::Printer;
+use crate::config::Config;
+use crate::graph::Map;
+use crate::sql::{Connection, Settings};
+use crate::state::{self, Standing};
+use crate::versions::Versions;
+use crate::{embedded, sql};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The URL that means the project's own PostgreSQL.
+const EMBEDDED: &str = "embedded";
+
+/// Variables by name.
+pub(super) type Environment = BTreeMap<String, String>;
+
+/// A project on disk.
+pub(super) struct Project {
+    pub(super) config: Config,
+    pub(super) environment: Environment,
+    pub(super) versions: Arc<Versions>,
+    pub(super) map: Map,
+}
+
+impl Project {
+    /// Reads configuration and history. Runs nothing and asks no database.
+    pub(super) fn load(global: &Global) -> Result<Self, CliError> {
+        let (config, environment) = configuration(global)?;
+        let versions = Versions::load(&config.versions, Some(&config.index_file()))?;
+        let map = Map::new(versions.graph_revisions())?;
+        Ok(Self { config, environment, versions: Arc::new(versions), map })
+    }
+
+    /// Where the database is, after every rule about that.
+    pub(super) fn settings(&self, global: &Global, printer: &Printer) -> Result<Settings, CliError> {
+        settings(&self.config, &self.environment, global, printer)
+    }
+
+    /// Connects and reads the version rows.
+    pub(super) async fn connect(&self, settings: &Settings) -> Result<(Connection, Standing), CliError> {
+        let connection = Connection::open(settings).await.map_err(sql::Error::from)?;
+        let standing = state::read(&connection, self.schema()).await?;
+        Ok((connection, standing))
+    }
+
+    /// The version rows alone, for commands that only look.
+    pub(super) fn rows(&self, global: &Global, printer: &Printer) -> Result<Vec<String>, CliError> {
+        let settings = self.settings(global, printer)?;
+        super::block_on(async { Ok(self.connect(&settings).await?.1.rows) })
+    }
+
+    /// The id of the one revision that `target` names.
+    pub(super) fn id_of(&self, target: &str) -> Result<String, CliError> {
+        let found = self.map.find_one(target)?;
+        found
+            .map(|revision| revision.id.clone())
+            .ok_or_else(|| CliError::usage(format!("`{target}` names no revision")))
+    }
+
+    /// The schema of the bookkeeping.
+    pub(super) fn schema(&self) -> &str {
+        &self.config.database.schema
+    }
+}
+
+/// The configuration and the environment it was read in: the process's, over what `.env` says.
+pub(super) fn configuration(global: &Global) -> Result<(Config, Environment), CliError> {
+    let mut environment: Environment =
+        if global.no_dotenv { Environment::new() } else { dotenv(global)?.into_iter().collect() };
+    environment.extend(
+        std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))),
+    );
+    let config = Config::load(global.config.as_deref(), &environment)?;
+    Ok((config, environment))
+}
+
+/// The settings of a connection: flag, `WMIGRATE_DATABASE_URL`, `DATABASE_URL`, configuration, then libpq's own.
+fn settings(
+    config: &Config,
+    environment: &Environment,
+    global: &Global,
+    printer: &Printer,
+) -> Result<Settings, CliError> {
+    let url = match global.database_url.clone().or_else(|| config.database.url.clone()) {
+        Some(url) if url == EMBEDDED => Some(start_embedded(config, environment, global, printer)?.url()),
+        url => url,
+    };
+    let settings = Settings::resolve(url.as_deref(), &|name| environment.get(name).cloned())?;
+    for warning in &settings.warnings {
+        printer.talk(&format!("warning: {warning}"));
+    }
+    Ok(settings)
+}
+
+/// Starts the embedded server, or finds it running.
+pub(super) fn start_embedded(
+    config: &Config,
+    environment: &Environment,
+    global: &Global,
+    printer: &Printer,
+) -> Result<embedded::Server, CliError> {
+    let options = embedded::Options::new(config.state_folder());
+    let say = |line: &str| printer.talk(line);
+    with_search(config, environment, global, &say, |search| Ok(embedded::ensure(&options, search)?))
+}
+
+/// The psql that belongs to the embedded server.
+pub(super) fn psql(config: &Config, environment: &Environment, global: &Global) -> Option<PathBuf> {
+    with_search(config, environment, global, &|_| {}, embedded::find_psql)
+}
+
+fn with_search<T>(
+    config: &Config,
+    environment: &Environment,
+    global: &Global,
+    say: &dyn Fn(&str),
+    look: impl FnOnce(&embedded::Search<'_>) -> T,
+) -> T {
+    let cache = cache_folder(environment).unwrap_or_else(|| config.state_folder());
+    look(&embedded::Search {
+        explicit: global.pg_bin.as_deref().or(config.database.pg_bin.as_deref()),
+        path: environment.get("PATH").map(AsRef::as_ref),
+        cache: &cache,
+        major: None,
+        download: true,
+        say,
+    })
+}
+
+/// The folder of compiled components: `WMIGRATE_CACHE_DIR`, or `wmigrate` in the user's cache folder.
+pub(super) fn cache_folder(environment: &Environment) -> Option<PathBuf> {
+    use etcetera::BaseStrategy as _;
+    environment
+        .get("WMIGRATE_CACHE_DIR")
+        .filter(|folder| !folder.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| Some(etcetera::choose_base_strategy().ok()?.cache_dir().join("wmigrate")))
+}
+
+fn dotenv(global: &Global) -> Result<Vec<(String, String)>, CliError> {
+    // Beside the configuration where that is named, otherwise here or above, as people expect of `.env`.
+    let found = match global.config.as_deref().and_then(std::path::Path::parent) {
+        Some(folder) => dotenvy::from_path_iter(folder.join(".env")),
+        None => dotenvy::dotenv_iter(),
+    };
+    match found {
+        Ok(variables) => variables.collect::<Result<_, _>>().map_err(|_| {
+            CliError::new(Code::Usage, "configuration", "`.env` has a line that is not `NAME=value`")
+                .hint("correct it, or give `--no-dotenv`")
+        }),
+        Err(error) if error.not_found() => Ok(Vec::new()),
+        Err(_) => Err(CliError::new(Code::Usage, "configuration", "`.env` cannot be read")
+            .hint("correct it, or give `--no-dotenv`")),
+    }
+}
+
+/// `-x key=value` over the configuration's `[x]`.
+pub(super) fn x_arguments(config: &Config, global: &Global) -> Result<Arc<Vec<(String, String)>>, CliError> {
+    let mut all: Vec<_> = config.x.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    for argument in &global.x {
+        let (key, value) = argument.split_once('=').ok_or_else(|| {
+            CliError::usage(format!("`-x {argument}` is not `-x key=value`")).hint(format!("write `-x {argument}=…`"))
+        })?;
+        all.push((key.to_owned(), value.to_owned()));
+    }
+    Ok(Arc::new(all))
+}

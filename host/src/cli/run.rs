@@ -1,0 +1,353 @@
+//! What upgrade and downgrade share: connect, decide, take the lock, decide again, carry out, report.
+//!
+//! A database that is where it should be costs one connection and one round trip: no lock, no engine, no wasm file.
+
+use super::exit::{CliError, Code};
+use super::print::Printer;
+use super::progress::Progress;
+use super::project::{self, Project};
+use super::signals::Signals;
+use super::{Global, block_on};
+use crate::components::{Components, Policy, limits_from, written};
+use crate::graph::{self, Direction, Map, Plan};
+use crate::runner::{self, Options, Report, Run};
+use crate::runtime::{Cache, Runtime};
+use crate::sql::lock::{self, Key};
+use crate::sql::{Begin, Connection, LockOptions, Settings};
+use crate::state::{self, log, schema};
+use crate::versions;
+use clap::Args;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Options of a run.
+#[derive(Args, Clone, Default)]
+pub struct RunArgs {
+    /// Run everything, print each statement, then roll it all back.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// One transaction for all revisions instead of one for each.
+    #[arg(long)]
+    pub single_transaction: bool,
+    /// Build nothing; fail if a source does not match `wmigrate.lock`.
+    #[arg(long)]
+    pub locked: bool,
+    /// Go on although an applied revision was edited since it ran.
+    #[arg(long)]
+    pub allow_changed: bool,
+    /// How long to wait for another wmigrate to finish, for example `10 min`.
+    #[arg(long, value_name = "TIME")]
+    pub lock_wait: Option<String>,
+    /// Limits of the revisions.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+/// A flag for each limit.
+#[derive(Args, Clone, Default)]
+#[command(next_help_heading = "Limits of a revision (also under [limits] in wmigrate.toml)")]
+pub struct LimitArgs {
+    /// Memory of the guest [default: 256 MiB].
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
+    /// Time in the guest's own code, SQL not counted [default: 60 s].
+    #[arg(long, value_name = "TIME")]
+    pub cpu: Option<String>,
+    /// Stack of the guest [default: 1 MiB].
+    #[arg(long, value_name = "SIZE")]
+    pub stack: Option<String>,
+    /// Size of one query result [default: 64 MiB].
+    #[arg(long, value_name = "SIZE")]
+    pub result_size: Option<String>,
+    /// Size of one statement with its parameters [default: 16 MiB].
+    #[arg(long, value_name = "SIZE")]
+    pub statement_size: Option<String>,
+    /// Calls of host functions [default: 1000000].
+    #[arg(long, value_name = "COUNT")]
+    pub host_calls: Option<String>,
+    /// Log text [default: 10 MiB].
+    #[arg(long, value_name = "SIZE")]
+    pub log_size: Option<String>,
+    /// PostgreSQL's `statement_timeout` [default: none].
+    #[arg(long, value_name = "TIME")]
+    pub statement_timeout: Option<String>,
+    /// PostgreSQL's `lock_timeout`, with retries of the whole revision [default: 2 s].
+    #[arg(long, value_name = "TIME")]
+    pub lock_timeout: Option<String>,
+    /// How often a revision is tried that meets a lock, a deadlock or a serialisation failure [default: 5].
+    #[arg(long, value_name = "COUNT")]
+    pub max_tries: Option<String>,
+}
+
+impl LimitArgs {
+    pub(super) fn parse(&self) -> Result<versions::Limits, CliError> {
+        let given = [
+            ("memory", &self.memory),
+            ("cpu", &self.cpu),
+            ("stack", &self.stack),
+            ("result_size", &self.result_size),
+            ("statement_size", &self.statement_size),
+            ("host_calls", &self.host_calls),
+            ("log_size", &self.log_size),
+            ("statement_timeout", &self.statement_timeout),
+            ("lock_timeout", &self.lock_timeout),
+            ("max_tries", &self.max_tries),
+        ];
+        let mut limits = versions::Limits::default();
+        for (key, text) in given {
+            if let Some(text) = text {
+                limits
+                    .set(key, text)
+                    .map_err(|error| CliError::usage(format!("`--{} {text}`: {error}", key.replace('_', "-"))))?;
+            }
+        }
+        Ok(limits)
+    }
+}
+
+/// The server's own waiting, so that nobody queues behind us for long.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Tries of a revision.
+const TRIES: u32 = 5;
+
+/// Decides what to do from the version rows.
+pub(super) type Decide<'a> = &'a dyn Fn(&Map, &[String]) -> Result<Plan, graph::Error>;
+
+/// Runs whatever `decide` wants.
+pub(super) fn run(global: &Global, printer: &Printer, args: &RunArgs, decide: Decide<'_>) -> Result<(), CliError> {
+    let project = Project::load(global)?;
+    let settings = project.settings(global, printer)?;
+    block_on(async {
+        let (connection, standing) = project.connect(&settings).await?;
+        let plan = decide(&project.map, &standing.rows)?;
+        if plan.steps.is_empty() {
+            report_json(printer, &plan, &[], &standing.rows);
+            return Ok(());
+        }
+        if let Some(reason) = standing.read_only {
+            return Err(crate::sql::Error::ReadOnly(reason).into());
+        }
+        let job = Job::new(&project, global, *printer, args, &settings)?;
+        job.carry_out(connection, standing.exists, decide).await
+    })
+}
+
+struct Job<'a> {
+    project: &'a Project,
+    printer: Printer,
+    args: &'a RunArgs,
+    settings: &'a Settings,
+    options: Options,
+    lock: LockOptions,
+    signals: Signals,
+    components: Components,
+}
+
+impl<'a> Job<'a> {
+    fn new(
+        project: &'a Project,
+        global: &Global,
+        printer: Printer,
+        args: &'a RunArgs,
+        settings: &'a Settings,
+    ) -> Result<Self, CliError> {
+        let set = args.limits.parse()?.over(project.config.limits);
+        let wait = match &args.lock_wait {
+            Some(text) => versions::limits::duration_from(text)
+                .map_err(|error| CliError::usage(format!("`--lock-wait {text}`: {error}")))?,
+            None => project.config.lock_wait,
+        };
+        let signals = Signals::default();
+        let options = Options {
+            schema: project.schema().to_owned(),
+            begin: Begin {
+                lock_timeout: set.lock_timeout.unwrap_or(LOCK_TIMEOUT),
+                statement_timeout: set.statement_timeout.unwrap_or(Duration::ZERO),
+            },
+            tries: set.max_tries.map_or(TRIES, |tries| u32::try_from(tries).unwrap_or(u32::MAX)),
+            single_transaction: args.single_transaction,
+            dry_run: args.dry_run,
+            limits: limits_from(&set),
+            x_arguments: project::x_arguments(&project.config, global)?,
+            interrupt: signals.interrupt.clone(),
+        };
+        let policy = Policy { locked: args.locked };
+        let components = Components::open(&project.config, Arc::clone(&project.versions), policy)?;
+        Ok(Self { project, printer, args, settings, options, lock: LockOptions { wait }, signals, components })
+    }
+
+    async fn carry_out(&self, connection: Connection, exists: bool, decide: Decide<'_>) -> Result<(), CliError> {
+        self.signals.listen(self.printer, connection.cancel_handle());
+        let schema = self.project.schema();
+        let key = Key::of_schema(schema);
+        let mut waiting = |holder: &crate::sql::Holder| {
+            self.printer.talk(&format!("waiting for the migration lock, held by {holder}"));
+        };
+        let asked = || self.signals.asked();
+        lock::acquire(&connection, self.settings, key, &self.lock, &mut waiting, &asked)
+            .await
+            .map_err(|error| self.stopped(CliError::from(error)))?;
+        if !exists && !self.args.dry_run {
+            schema::ensure(&connection, schema).await?;
+        }
+        // While we waited, whoever had the lock may have done the work.
+        let standing = state::read(&connection, schema).await?;
+        let plan = decide(&self.project.map, &standing.rows)?;
+        if plan.steps.is_empty() {
+            lock::release(&connection, key).await?;
+            report_json(&self.printer, &plan, &[], &standing.rows);
+            return Ok(());
+        }
+        self.check(&plan, &connection, standing.exists).await?;
+        let runtime = self.runtime()?;
+        let watcher = Arc::new(Progress::new(self.printer, plan.steps.len(), self.args.dry_run));
+        let run = Run { components: &self.components, runtime: &runtime, options: &self.options, watcher };
+        let report = run.carry_out(&plan, connection).await;
+        drop(run);
+        self.conclude(&plan, report, &standing.rows).await
+    }
+
+    /// Everything that can be known to be wrong before anything runs.
+    async fn check(&self, plan: &Plan, connection: &Connection, exists: bool) -> Result<(), CliError> {
+        self.components.check(plan, &written(&self.options.limits))?;
+        refuse_irreversible(&self.project.map, plan)?;
+        if !exists || self.args.allow_changed {
+            return Ok(());
+        }
+        let ran = log::digests(connection, self.project.schema()).await?;
+        let applied = self.project.map.applied(&state::read(connection, self.project.schema()).await?.rows)?;
+        self.components.check_applied(&ran, applied.iter().map(|revision| revision.id.as_str()))?;
+        Ok(())
+    }
+
+    fn runtime(&self) -> Result<Arc<Runtime>, CliError> {
+        let folder = super::project::cache_folder(&self.project.environment);
+        let (cache, note) = Cache::open(folder.as_deref());
+        if let Some(note) = note {
+            self.printer.talk(&format!("note: {note}"));
+        }
+        let stack = self.options.limits.stack;
+        let runtime = Runtime::new(cache, stack, Arc::clone(&self.options.interrupt.now))
+            .map_err(|error| CliError::of(Code::Failed, "engine", &error))?;
+        Ok(Arc::new(runtime))
+    }
+
+    /// Says how it went and where the database stands now.
+    async fn conclude(&self, plan: &Plan, report: Report, before: &[String]) -> Result<(), CliError> {
+        let done: Vec<_> = report.done.iter().map(|done| done.revision.clone()).collect();
+        let Some(error) = report.error else {
+            if let Some(connection) = &report.connection {
+                // The lock ends with the session anyway; this spares whoever waits the time of our exit.
+                let _ = lock::release(connection, Key::of_schema(self.project.schema())).await;
+            }
+            let after = if self.args.dry_run { before } else { &plan.heads_after };
+            report_json(&self.printer, plan, &done, after);
+            if self.args.dry_run {
+                self.printer.talk(&format!("dry run: {} rolled back, nothing was changed", revisions(done.len())));
+            }
+            return Ok(());
+        };
+        let unknown = match &error {
+            runner::Error::Unknown { proof, .. } => Some(proof.clone()),
+            _ => None,
+        };
+        let stopped = error.stopped();
+        let mut error = CliError::from(error);
+        if stopped {
+            error.code = self.signals.code();
+        }
+        let connection = match report.connection {
+            Some(connection) => Some(connection),
+            None => self.reconnect().await,
+        };
+        let Some(connection) = connection else {
+            error.standing = Some(
+                "the database cannot be reached now; what was not committed is rolled back by the server: \
+                 run `wmigrate status` when it is back"
+                    .to_owned(),
+            );
+            return Err(error);
+        };
+        if let Some(proof) = unknown {
+            match state::outcome_of(&connection, &proof).await {
+                Ok(Some(true)) => {
+                    error.message.push_str("; it was committed");
+                    error.hint = Some("run the same command again to go on".to_owned());
+                }
+                Ok(Some(false)) => {
+                    error.message.push_str("; it was not committed");
+                    error.hint = Some("run the same command again".to_owned());
+                }
+                Ok(None) | Err(_) => {}
+            }
+        }
+        error.standing = state::read(&connection, self.project.schema())
+            .await
+            .ok()
+            .map(|standing| standing_line(&standing.rows, &done, self.args.dry_run));
+        Err(error)
+    }
+
+    /// After a lost connection: a server that restarts is back within seconds.
+    async fn reconnect(&self) -> Option<Connection> {
+        const TRIES: u32 = 10;
+        for _ in 0..TRIES {
+            if let Ok(connection) = Connection::open(self.settings).await {
+                return Some(connection);
+            }
+            if self.signals.asked() {
+                return None;
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        None
+    }
+
+    fn stopped(&self, mut error: CliError) -> CliError {
+        if error.kind == "stopped" {
+            error.code = self.signals.code();
+            error.standing = Some("nothing was run".to_owned());
+        }
+        error
+    }
+}
+
+/// `the database is at a, b; 3 revisions were done before`
+fn standing_line(rows: &[String], done: &[String], dry_run: bool) -> String {
+    let place = match rows {
+        [] => "base".to_owned(),
+        rows => rows.iter().map(|row| format!("`{row}`")).collect::<Vec<_>>().join(", "),
+    };
+    if dry_run {
+        return format!("the database is at {place}; nothing was changed");
+    }
+    match done.len() {
+        0 => format!("the database is at {place}; nothing was changed"),
+        n => format!("the database is at {place}; {} done and kept, the failed one left nothing behind", revisions(n)),
+    }
+}
+
+pub(super) fn revisions(count: usize) -> String {
+    if count == 1 { "1 revision".to_owned() } else { format!("{count} revisions") }
+}
+
+fn report_json(printer: &Printer, plan: &Plan, done: &[String], after: &[String]) {
+    if printer.json {
+        printer.json(&json!({ "done": done, "steps": plan.steps, "heads": after }));
+    }
+}
+
+/// Downgrades that their authors ruled out are refused before anything runs.
+pub(super) fn refuse_irreversible(map: &Map, plan: &Plan) -> Result<(), CliError> {
+    for step in plan.steps.iter().filter(|step| step.direction == Direction::Downgrade) {
+        if map.get(&step.revision).is_some_and(|revision| revision.irreversible) {
+            let message =
+                format!("revision `{}` is irreversible: its author says that there is no way back", step.revision);
+            return Err(CliError::new(Code::Failed, "irreversible", message)
+                .hint(format!("restore a backup, or write a new revision that goes forward; to only move the version rows: wmigrate stamp {}", step.to.join(" "))));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! `--sql`: the script that a run would be, for somebody else to run. No database is touched.
+//!
+//! Every revision is run first, in the sandbox, with its statements kept instead of sent. One that reads cannot be part of
+//! a script: it is named, and then nothing at all is printed.
+
+use super::exit::{CliError, Code};
+use super::print::Printer;
+use super::project::{self, Project};
+use super::run::RunArgs;
+use super::{Global, block_on};
+use crate::components::{Components, Policy, limits_from, written};
+use crate::graph::{self, Map, Plan, Step};
+use crate::runtime::{Cache, Call, Door, Failure, Recorded, Runtime};
+use crate::state::{record, schema};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Prints the script of the plan that `decide` gives.
+pub(super) fn print(
+    global: &Global,
+    printer: &Printer,
+    args: &RunArgs,
+    decide: impl Fn(&Map) -> Result<Plan, graph::Error>,
+) -> Result<(), CliError> {
+    let project = Project::load(global)?;
+    let plan = decide(&project.map)?;
+    super::run::refuse_irreversible(&project.map, &plan)?;
+    let scripts = block_on(record_all(&project, global, args, &plan))?;
+    printer.lines(text(&project, args, &plan, scripts));
+    Ok(())
+}
+
+/// The statements of each step, and the digest of what gave them.
+type Scripts = Vec<(Vec<String>, String)>;
+
+async fn record_all(project: &Project, global: &Global, args: &RunArgs, plan: &Plan) -> Result<Scripts, CliError> {
+    let components = Components::open(&project.config, Arc::clone(&project.versions), Policy { locked: args.locked })?;
+    let limits = limits_from(&args.limits.parse()?.over(project.config.limits));
+    components.check(plan, &written(&limits))?;
+    let (cache, _) = Cache::open(project::cache_folder(&project.environment).as_deref());
+    let runtime = Runtime::new(cache, limits.stack, Arc::new(AtomicBool::new(false)))
+        .map_err(|error| CliError::of(Code::Failed, "engine", &error))?;
+    let x_arguments = project::x_arguments(&project.config, global)?;
+    let mut scripts = Vec::with_capacity(plan.steps.len());
+    let mut readers = Vec::new();
+    for step in &plan.steps {
+        let job = components.job(&step.revision);
+        let component = job.assemble()?;
+        let (code, _) = job.code(&runtime, &component).map_err(|error| {
+            let mut outer = CliError::of(Code::Failed, "component", &error);
+            outer.message = format!("revision `{}` cannot be run: {}", step.revision, outer.message);
+            outer
+        })?;
+        let call = Call {
+            revision: step.revision.clone(),
+            direction: crate::runner::way(step.direction),
+            x_arguments: Arc::clone(&x_arguments),
+            payload: component.payload.clone(),
+            limits: component.limits_under(limits),
+            events: Arc::new(|_| {}),
+        };
+        let (door, outcome) = runtime.run(&code, &call, Door::Script(Recorded::default())).await;
+        match outcome {
+            Ok(()) => {
+                let Door::Script(recorded) = door else { unreachable!("a door comes back as it went in") };
+                scripts.push((recorded.statements, component.log_digest()));
+            }
+            Err(Failure::Unanswerable(what)) => readers.push((step.revision.clone(), what)),
+            Err(failure) => {
+                return Err(crate::runner::Error::failed(step, failure).into());
+            }
+        }
+    }
+    if readers.is_empty() { Ok(scripts) } else { Err(refusal(&readers)) }
+}
+
+fn refusal(readers: &[(String, String)]) -> CliError {
+    let names = readers.iter().map(|(revision, _)| format!("`{revision}`")).collect::<Vec<_>>().join(", ");
+    let mut error =
+        CliError::new(Code::Failed, "reads_in_script", format!("revision {names} cannot be part of a script"));
+    error.causes = readers.iter().map(|(revision, what)| format!("`{revision}`: {what}")).collect();
+    error.hint("run up to it with a script, run it with `wmigrate upgrade`, and go on from there: wmigrate upgrade --sql FROM:TO")
+}
+
+fn text(project: &Project, args: &RunArgs, plan: &Plan, scripts: Scripts) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut add = |statement: &str| {
+        lines.push(format!("{statement};"));
+        lines.push(String::new());
+    };
+    let from_base =
+        plan.steps.first().is_some_and(|step| step.direction == graph::Direction::Upgrade && step.from.is_empty());
+    if args.single_transaction || from_base {
+        add("BEGIN");
+    }
+    if from_base {
+        for statement in schema::statements(project.schema()) {
+            add(&statement);
+        }
+        if !args.single_transaction {
+            add("COMMIT");
+        }
+    }
+    for (step, (statements, digest)) in plan.steps.iter().zip(scripts) {
+        if !args.single_transaction {
+            lines.push("BEGIN;".to_owned());
+            lines.push(String::new());
+        }
+        lines.push(format!("-- Running {}", step.log_line()));
+        lines.push(String::new());
+        for statement in statements.iter().chain(&record::script(project.schema(), &bookkeeping(step, digest))) {
+            lines.push(format!("{statement};"));
+            lines.push(String::new());
+        }
+        if !args.single_transaction {
+            lines.push("COMMIT;".to_owned());
+            lines.push(String::new());
+        }
+    }
+    if args.single_transaction {
+        lines.push("COMMIT;".to_owned());
+        lines.push(String::new());
+    }
+    lines
+}
+
+fn bookkeeping(step: &Step, digest: String) -> record::Step {
+    record::Step {
+        revision: step.revision.clone(),
+        direction: crate::runner::name_of(step.direction),
+        digest: Some(digest),
+        seconds: 0.0,
+        delete: step.change.delete.clone(),
+        insert: step.change.insert.clone(),
+    }
+}

@@ -1,0 +1,129 @@
+//! `stamp`: set the version rows without running anything. It says what it will do before it does it.
+
+use super::exit::{CliError, Code};
+use super::print::Printer;
+use super::project::Project;
+use super::signals::Signals;
+use super::{Global, block_on};
+use crate::components::{Components, Policy};
+use crate::graph::plan;
+use crate::sql::lock::{self, Key};
+use crate::sql::{Begin, LockOptions, Transaction, quote_identifier};
+use crate::state::{self, record, schema};
+use clap::Args;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Set the version rows without running anything.
+#[derive(Args)]
+pub struct Stamp {
+    /// One or more revisions, `head`, `heads`, `base`, `label@base` …
+    #[arg(required = true)]
+    revisions: Vec<String>,
+    /// Delete all version rows first, those of unknown revisions too.
+    #[arg(long)]
+    purge: bool,
+    /// Print the SQL script instead of running it; a revision may then be `from:to`.
+    #[arg(long, conflicts_with = "purge")]
+    sql: bool,
+}
+
+impl Stamp {
+    pub(super) fn run(&self, global: &Global, printer: &Printer) -> Result<(), CliError> {
+        let project = Project::load(global)?;
+        if self.sql {
+            return self.script(&project, printer);
+        }
+        let settings = project.settings(global, printer)?;
+        block_on(self.carry_out(&project, &settings, printer))
+    }
+
+    async fn carry_out(
+        &self,
+        project: &Project,
+        settings: &crate::sql::Settings,
+        printer: &Printer,
+    ) -> Result<(), CliError> {
+        let (connection, standing) = project.connect(settings).await?;
+        if let Some(reason) = standing.read_only {
+            return Err(crate::sql::Error::ReadOnly(reason).into());
+        }
+        let signals = Signals::default();
+        signals.listen(*printer, connection.cancel_handle());
+        let key = Key::of_schema(project.schema());
+        let options = LockOptions { wait: project.config.lock_wait };
+        let mut waiting =
+            |holder: &crate::sql::Holder| printer.talk(&format!("waiting for the migration lock, held by {holder}"));
+        lock::acquire(&connection, settings, key, &options, &mut waiting, &|| signals.asked()).await?;
+        if !standing.exists {
+            schema::ensure(&connection, project.schema()).await?;
+        }
+        let rows = state::read(&connection, project.schema()).await?.rows;
+        let plan = plan::stamp(&project.map, &rows, &self.revisions, self.purge)?;
+        let components = Components::open(&project.config, Arc::clone(&project.versions), Policy::default())?;
+        let begin = Begin { lock_timeout: Duration::from_secs(2), statement_timeout: Duration::ZERO };
+        let mut transaction = Transaction::begin(connection, &begin).await.map_err(|(_, error)| error)?;
+        if !plan.purged.is_empty() {
+            let statement = format!("DELETE FROM {}.version", quote_identifier(project.schema()));
+            transaction.host_statement("deleting the version rows", &statement).await?;
+        }
+        for step in &plan.steps {
+            printer.talk(&format!("Running {}", step.log_line()));
+            let digest =
+                project.map.get(&step.revision).and_then(|revision| components.job(&revision.id).known_digest());
+            let revision = if step.revision.is_empty() { "base".to_owned() } else { step.revision.clone() };
+            let done = record::Step {
+                revision,
+                direction: crate::runner::name_of(step.direction),
+                digest,
+                seconds: 0.0,
+                delete: step.change.delete.clone(),
+                insert: step.change.insert.clone(),
+            };
+            let bookkeeping = record::Statement::new(project.schema(), done, transaction.proof(), key);
+            transaction
+                .seal(bookkeeping.text(), &bookkeeping.parameters())
+                .await
+                .map_err(|error| crate::runner::Error::of_finish(step, error))?;
+        }
+        let connection = match (transaction.commit(None).await, plan.steps.last()) {
+            (Ok(connection), _) => connection,
+            (Err((_, error)), Some(last)) => return Err(crate::runner::Error::of_finish(last, error).into()),
+            // Only rows were purged.
+            (Err((_, error)), None) => {
+                return Err(CliError::new(Code::Failed, "database", format!("the rows were not purged: {error:?}")));
+            }
+        };
+        let _ = lock::release(&connection, key).await;
+        if printer.json {
+            printer.json(&json!({ "steps": plan.steps, "heads": plan.heads_after }));
+        }
+        Ok(())
+    }
+
+    fn script(&self, project: &Project, printer: &Printer) -> Result<(), CliError> {
+        let plan = plan::stamp_range(&project.map, &self.revisions)?;
+        let mut lines = vec!["BEGIN;".to_owned(), String::new()];
+        for step in &plan.steps {
+            lines.push(format!("-- Running {}", step.log_line()));
+            lines.push(String::new());
+            let done = record::Step {
+                revision: if step.revision.is_empty() { "base".to_owned() } else { step.revision.clone() },
+                direction: crate::runner::name_of(step.direction),
+                digest: None,
+                seconds: 0.0,
+                delete: step.change.delete.clone(),
+                insert: step.change.insert.clone(),
+            };
+            for statement in record::script(project.schema(), &done) {
+                lines.push(format!("{statement};"));
+                lines.push(String::new());
+            }
+        }
+        lines.push("COMMIT;".to_owned());
+        lines.push(String::new());
+        printer.lines(lines);
+        Ok(())
+    }
+}

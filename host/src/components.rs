@@ -1,0 +1,637 @@
+//! From a revision's file to code that can be run: the engine and payload of a script, the built component of a compiled
+//! language, or the component itself.
+//!
+//! What a revision *is* has one digest whatever its form: blake3 over its code, its metadata and its payload. Line endings
+//! and a byte order mark are not part of it. Beside it stands the digest of the source, so that "the same source, built by
+//! another compiler" can be told from "edited".
+
+use crate::authoring::language::{rust, sql};
+use crate::config::Config;
+use crate::engines::Engine;
+use crate::graph::{Direction, Plan};
+use crate::runtime::{CacheNote, Code, Limits, Runtime};
+use crate::versions::lock_file::{self, LockFile};
+use crate::versions::section::{self, Metadata};
+use crate::versions::{self, Content, File, FrontMatter, Language, TransactionMode, Versions};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// What may be done about a source that was never built.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Policy {
+    /// Build nothing, and hold every revision against the lock file.
+    pub locked: bool,
+}
+
+/// Why a revision has no code.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Its file cannot be read or understood.
+    #[error("revision `{revision}` cannot be read")]
+    Versions {
+        /// The revision.
+        revision: String,
+        /// Why.
+        #[source]
+        cause: versions::Error,
+    },
+    /// The lock file cannot be read.
+    #[error(transparent)]
+    Lock(#[from] lock_file::Error),
+    /// It asks for more than it may have.
+    #[error("revision `{revision}` (`{}`) asks for a larger `{key}` than it may have", .path.display())]
+    AsksMore {
+        /// The revision.
+        revision: String,
+        /// Its file.
+        path: PathBuf,
+        /// The limit.
+        key: &'static str,
+    },
+    /// Its component is not one.
+    #[error("revision `{revision}` (`{}`) cannot be used: {cause}", .path.display())]
+    Component {
+        /// The revision.
+        revision: String,
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// Its SQL would not run as it is meant.
+    #[error("revision `{revision}`: {}:{line}:{column}: {message}", .path.display())]
+    Script {
+        /// The revision.
+        revision: String,
+        /// Its file.
+        path: PathBuf,
+        /// Line in the file.
+        line: u32,
+        /// Column in the line.
+        column: u32,
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
+    /// It could not be built.
+    #[error("revision `{revision}` (`{}`) could not be built", .path.display())]
+    Build {
+        /// The revision.
+        revision: String,
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// It asks for what this version does not have.
+    #[error(
+        "revision `{revision}` asks for `transaction = \"none\"`: durable revisions, which run outside a transaction, are not supported by this version"
+    )]
+    Durable {
+        /// The revision.
+        revision: String,
+    },
+    /// It was changed after it ran.
+    #[error("revision `{revision}` (`{}`) was changed after it had been applied", .path.display())]
+    Changed {
+        /// The revision.
+        revision: String,
+        /// Its file.
+        path: PathBuf,
+    },
+    /// It is not what the lock file says.
+    #[error("revision `{revision}` (`{}`) {}", .path.display(), .difference)]
+    NotLocked {
+        /// The revision.
+        revision: String,
+        /// Its file.
+        path: PathBuf,
+        /// How it differs.
+        difference: &'static str,
+    },
+}
+
+impl Error {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Versions { cause, .. } => cause.hint(),
+            Self::Lock(error) => error.hint().map(str::to_owned),
+            Self::AsksMore { revision, key, .. } => Some(format!(
+                "raise `{key}` under `[limits]` or `[revisions.{revision}.limits]` in wmigrate.toml, or lower it in the front matter"
+            )),
+            Self::Component { .. } => None,
+            Self::Script { hint, .. } => Some(hint.clone()),
+            Self::Build { hint, .. } => hint.clone(),
+            Self::Durable { .. } => {
+                Some("leave `transaction` out, and build indexes without CONCURRENTLY for now".to_owned())
+            }
+            Self::Changed { revision, path } => Some(format!(
+                "put the file back (`git checkout -- {}`) and write a new revision for the change; \
+                 if the edit is meant: wmigrate verify --accept {revision}",
+                path.display()
+            )),
+            Self::NotLocked { .. } => {
+                Some("run `wmigrate build` and commit wmigrate.lock, or put the file back".to_owned())
+            }
+        }
+    }
+}
+
+/// A revision's code and data.
+#[derive(Clone)]
+pub struct Component {
+    /// The revision.
+    pub revision: String,
+    /// Its file, for messages.
+    pub path: PathBuf,
+    /// What it is: see the head of this file.
+    pub digest: String,
+    /// blake3 of its source; of its digest's parts where there is none.
+    pub source: String,
+    /// The script, where an engine runs it.
+    pub payload: Option<Arc<str>>,
+    /// Engine or toolchain, for the lock file.
+    pub built_with: String,
+    /// The component's bytes.
+    pub bytes: Bytes,
+    /// blake3 of the code alone: the name in the compile cache.
+    pub code_digest: String,
+    limits: versions::Limits,
+}
+
+/// Bytes of a component.
+#[derive(Clone)]
+pub enum Bytes {
+    /// An engine that the binary carries.
+    Engine(&'static Engine),
+    /// Its own.
+    Own(Arc<[u8]>),
+}
+
+impl Bytes {
+    /// The bytes.
+    #[must_use]
+    pub fn get(&self) -> &[u8] {
+        match self {
+            Self::Engine(engine) => engine.component,
+            Self::Own(bytes) => bytes,
+        }
+    }
+}
+
+impl Component {
+    /// `limits`, lowered to what the revision asks for.
+    #[must_use]
+    pub fn limits_under(&self, limits: Limits) -> Limits {
+        merged(limits, &self.limits)
+    }
+
+    /// What goes into the log: the component's digest and its source's.
+    #[must_use]
+    pub fn log_digest(&self) -> String {
+        format!("{} {}", self.digest, self.source)
+    }
+}
+
+/// The components of a history.
+pub struct Components {
+    versions: Arc<Versions>,
+    by_id: HashMap<String, usize>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    policy: Policy,
+    lock: LockFile,
+    /// `.wmigrate/build`: components built here.
+    build: PathBuf,
+    config: Config,
+    /// Compiled engines: each is loaded once a run.
+    engines: Mutex<HashMap<String, Arc<OnceLock<Code>>>>,
+}
+
+/// The work of making one revision ready. Owned, so that it can be done on another thread.
+pub struct Job {
+    versions: Arc<Versions>,
+    index: usize,
+    shared: Arc<Shared>,
+}
+
+impl Components {
+    /// Opens the components of `versions`.
+    pub fn open(config: &Config, versions: Arc<Versions>, policy: Policy) -> Result<Self, Error> {
+        let by_id =
+            versions.revisions.iter().enumerate().map(|(index, file)| (file.revision.id.clone(), index)).collect();
+        let shared = Shared {
+            policy: Policy { locked: policy.locked || config.build.locked },
+            lock: LockFile::read(&config.lock_file())?,
+            build: config.state_folder().join("build"),
+            config: config.clone(),
+            engines: Mutex::default(),
+        };
+        Ok(Self { versions, by_id, shared: Arc::new(shared) })
+    }
+
+    /// The job of making `revision` ready. It is one of the history's.
+    #[must_use]
+    pub fn job(&self, revision: &str) -> Job {
+        let index = *self.by_id.get(revision).expect("a plan names only revisions of the history");
+        Job { versions: Arc::clone(&self.versions), index, shared: Arc::clone(&self.shared) }
+    }
+
+    /// What can be known to be wrong with the revisions of a plan before any of them runs.
+    ///
+    /// `most` is what a revision may have at all: front matter may only ask for less.
+    pub fn check(&self, plan: &Plan, most: &versions::Limits) -> Result<(), Error> {
+        for step in plan.steps.iter().filter(|step| step.direction != Direction::Stamp) {
+            let job = self.job(&step.revision);
+            let file = job.file();
+            let revision = step.revision.clone();
+            if file.front.transaction == TransactionMode::None {
+                return Err(Error::Durable { revision });
+            }
+            let most = self.shared.config.limits_of(&step.revision).over(*most);
+            if let Some(key) = file.front.limits.asks_more_than(&most) {
+                return Err(Error::AsksMore { revision, path: file.path.clone(), key });
+            }
+            if file.language == Language::Sql {
+                job.script()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the sources of what is applied are still those that ran. `ran` are the digests of the log.
+    pub fn check_applied<'a>(
+        &self,
+        ran: &HashMap<String, String>,
+        applied: impl Iterator<Item = &'a str>,
+    ) -> Result<(), Error> {
+        for revision in applied {
+            let (Some(digest), Some(_)) = (ran.get(revision), self.by_id.get(revision)) else { continue };
+            let job = self.job(revision);
+            if job.verdict(digest)? == Verdict::Edited {
+                return Err(Error::Changed { revision: revision.to_owned(), path: job.file().path.clone() });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How a revision's file stands to what ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The same.
+    Same,
+    /// The same but for line endings, which are not part of a revision.
+    LineEndings,
+    /// The same source, built to other bytes: another compiler, SDK or engine.
+    Rebuilt,
+    /// Another source.
+    Edited,
+}
+
+impl Job {
+    /// Its file.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        &self.versions.revisions[self.index]
+    }
+
+    fn source(&self) -> Result<versions::Source, Error> {
+        let file = self.file();
+        versions::read_source(file).map_err(|cause| Error::Versions { revision: file.revision.id.clone(), cause })
+    }
+
+    /// The text of a script and the digest of its source; that of an SQL revision is checked.
+    fn script(&self) -> Result<(String, String), Error> {
+        let file = self.file();
+        let source = self.source()?;
+        let Content::Text(text) = source.content else { unreachable!("only a component's source is not text") };
+        if file.language == Language::Sql {
+            sql::check(&text).map_err(|finding| script_error(file, finding))?;
+        }
+        Ok((text, source.digest))
+    }
+
+    /// The digest of what would run, as the log has it; none where it would have to be built first.
+    #[must_use]
+    pub fn known_digest(&self) -> Option<String> {
+        let file = self.file();
+        match Engine::of(file.language) {
+            Some(engine) => {
+                let source = self.source().ok()?;
+                let digest = identity_of(engine.digest(), &metadata_of(file), source.text());
+                Some(format!("{digest} {}", source.digest))
+            }
+            None if file.language == Language::Wasm => self.assemble().ok().map(|component| component.log_digest()),
+            None => {
+                let source = self.source().ok()?.digest;
+                let digest = identity_of_component(&self.built(&source)?).ok()?;
+                Some(format!("{digest} {source}"))
+            }
+        }
+    }
+
+    /// Compares the file with the digest that the log has. Builds nothing.
+    pub fn verdict(&self, ran: &str) -> Result<Verdict, Error> {
+        let file = self.file();
+        let (ran_component, ran_source) = ran.split_once(' ').unwrap_or((ran, ""));
+        let (digest, source, had_crlf) = if file.language == Language::Wasm {
+            let component = self.assemble()?;
+            (Some(component.digest), component.source, false)
+        } else {
+            let source = self.source()?;
+            let digest = match Engine::of(file.language) {
+                Some(engine) => Some(identity_of(engine.digest(), &metadata_of(file), source.text())),
+                None => self.built(&source.digest).and_then(|bytes| identity_of_component(&bytes).ok()),
+            };
+            (digest, source.digest, source.had_crlf)
+        };
+        Ok(match digest {
+            _ if source != ran_source && !ran_source.is_empty() => Verdict::Edited,
+            Some(digest) if digest != ran_component => Verdict::Rebuilt,
+            Some(_) | None if had_crlf => Verdict::LineEndings,
+            Some(_) | None => Verdict::Same,
+        })
+    }
+
+    /// Gets the code, building it where that is needed and allowed.
+    pub fn assemble(&self) -> Result<Component, Error> {
+        let file = self.file();
+        let revision = &file.revision.id;
+        let unusable = |cause: String| Error::Component { revision: revision.clone(), path: file.path.clone(), cause };
+        let component = match (file.language, Engine::of(file.language)) {
+            (_, Some(engine)) => {
+                let (text, source) = self.script()?;
+                Component {
+                    revision: revision.clone(),
+                    path: file.path.clone(),
+                    digest: identity_of(engine.digest(), &metadata_of(file), Some(&text)),
+                    source,
+                    payload: Some(text.into()),
+                    built_with: engine.version(),
+                    bytes: Bytes::Engine(engine),
+                    code_digest: engine.digest().to_owned(),
+                    limits: self.limits(),
+                }
+            }
+            (Language::Wasm, None) => {
+                let Content::Component(bytes) = self.source()?.content else {
+                    unreachable!("a component's source is its bytes")
+                };
+                let wrong = |error: section::Error| unusable(error.to_string());
+                let digest = identity_of_component(&bytes).map_err(wrong)?;
+                Component {
+                    revision: revision.clone(),
+                    path: file.path.clone(),
+                    source: digest.clone(),
+                    digest,
+                    payload: section::payload(&bytes).map_err(wrong)?.map(Into::into),
+                    built_with: "component".to_owned(),
+                    code_digest: section::code_digest(&bytes).map_err(wrong)?.to_hex().to_string(),
+                    bytes: Bytes::Own(bytes.into()),
+                    limits: self.limits(),
+                }
+            }
+            (Language::Rust, None) => self.compiled()?,
+            (Language::Ts | Language::Py | Language::Go | Language::C | Language::Sql | Language::Js, None) => {
+                return Err(unusable(format!(
+                    "this version does not build {}; build it to a component and put that here",
+                    file.language.name()
+                )));
+            }
+        };
+        self.hold_against_lock(&component)?;
+        Ok(component)
+    }
+
+    /// Compiles, or takes what is compiled already.
+    pub fn code(
+        &self,
+        runtime: &Runtime,
+        component: &Component,
+    ) -> Result<(Code, Option<CacheNote>), crate::runtime::Error> {
+        let Bytes::Engine(engine) = component.bytes else {
+            return runtime.load(&component.code_digest, component.bytes.get());
+        };
+        let slot = {
+            let mut engines = self.shared.engines.lock().expect("no holder of this lock panics");
+            Arc::clone(engines.entry(engine.digest().to_owned()).or_default())
+        };
+        if let Some(code) = slot.get() {
+            return Ok((code.clone(), None));
+        }
+        let (code, note) = runtime.load(engine.digest(), engine.component)?;
+        Ok((slot.get_or_init(|| code).clone(), note))
+    }
+
+    fn limits(&self) -> versions::Limits {
+        let file = self.file();
+        let own = self.shared.config.revisions.get(&file.revision.id).copied().unwrap_or_default();
+        file.front.limits.over(own)
+    }
+
+    /// A compiled language: what was built from this very source, or a build of it now.
+    fn compiled(&self) -> Result<Component, Error> {
+        let file = self.file();
+        let revision = file.revision.id.clone();
+        let source = self.source()?;
+        let (bytes, built_with) = match self.built(&source.digest) {
+            Some(bytes) => {
+                let known = self.shared.lock.revisions.get(&revision).filter(|entry| entry.source == source.digest);
+                (bytes, known.map_or_else(|| "rustc".to_owned(), |entry| entry.built_with.clone()))
+            }
+            None if self.shared.policy.locked => {
+                return Err(Error::NotLocked {
+                    revision,
+                    path: file.path.clone(),
+                    difference: "has no component built from this source, and `--locked` builds nothing",
+                });
+            }
+            None => self.build(&source.digest)?,
+        };
+        let unusable = |error: section::Error| Error::Component {
+            revision: revision.clone(),
+            path: file.path.clone(),
+            cause: error.to_string(),
+        };
+        Ok(Component {
+            path: file.path.clone(),
+            digest: identity_of_component(&bytes).map_err(unusable)?,
+            source: source.digest,
+            payload: None,
+            built_with,
+            code_digest: section::code_digest(&bytes).map_err(unusable)?.to_hex().to_string(),
+            bytes: Bytes::Own(bytes.into()),
+            limits: self.limits(),
+            revision,
+        })
+    }
+
+    /// The component that was built from a source of this digest: here, or committed beside the sources.
+    fn built(&self, source: &str) -> Option<Vec<u8>> {
+        let name = built_name(source);
+        let committed = self.file().path.parent().map(|folder| folder.join(versions::BUILT).join(&name));
+        [Some(self.shared.build.join(&name)), committed]
+            .into_iter()
+            .flatten()
+            .filter(|path| std::fs::metadata(path).is_ok_and(|meta| meta.len() <= versions::MAX_COMPONENT))
+            .find_map(|path| std::fs::read(path).ok())
+            // The file's name is only a claim; its metadata must be this revision's.
+            .filter(|bytes| section::metadata(bytes).is_ok_and(|meta| meta.revision == self.file().revision.id))
+    }
+
+    fn build(&self, source: &str) -> Result<(Vec<u8>, String), Error> {
+        let file = self.file();
+        let failed = |cause: Box<dyn std::error::Error + Send + Sync>, hint| Error::Build {
+            revision: file.revision.id.clone(),
+            path: file.path.clone(),
+            cause,
+            hint,
+        };
+        let dependencies = file.front.dependencies.as_deref().unwrap_or_default().parse().map_err(|error| {
+            let error: toml::de::Error = error;
+            failed(Box::new(error), None)
+        })?;
+        let built = rust::build(&rust::RustBuild {
+            revision: &file.revision.id,
+            source: file.folder.as_deref().unwrap_or(&file.path),
+            build_dir: &self.shared.build.join("rust"),
+            dependencies: &dependencies,
+        })
+        .map_err(|error| failed(Box::new(error), None))?;
+        let stamped = section::stamp(&built.component, &metadata_of(file), None)
+            .map_err(|error| failed(Box::new(error), None))?;
+        keep(&self.shared.build, &built_name(source), &stamped).map_err(|error| failed(Box::new(error), None))?;
+        Ok((stamped, built.toolchain))
+    }
+
+    /// How the file differs from the lock file, if that has it. Builds nothing.
+    pub fn locked_difference(&self) -> Result<Option<&'static str>, Error> {
+        let file = self.file();
+        let Some(entry) = self.shared.lock.revisions.get(&file.revision.id) else { return Ok(None) };
+        if file.language == Language::Wasm {
+            self.assemble()?;
+            return Ok(None);
+        }
+        let source = self.source()?;
+        Ok((source.digest != entry.source)
+            .then_some("the source is not the one in wmigrate.lock: run `wmigrate build`"))
+    }
+
+    fn hold_against_lock(&self, component: &Component) -> Result<(), Error> {
+        let entry = self.shared.lock.revisions.get(&component.revision);
+        let differs = |difference| {
+            Err(Error::NotLocked { revision: component.revision.clone(), path: component.path.clone(), difference })
+        };
+        match entry {
+            // A component without source is what the lock file says, or it is not run.
+            Some(entry) if self.file().language == Language::Wasm && entry.component != component.digest => {
+                differs("is another component than the one in wmigrate.lock")
+            }
+            _ if !self.shared.policy.locked => Ok(()),
+            None => differs("is not in wmigrate.lock"),
+            Some(entry) if entry.source != component.source => differs("has another source than wmigrate.lock says"),
+            Some(entry) if entry.component != component.digest => {
+                differs("is built to another component than wmigrate.lock says")
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+/// Where a built component lies: named by its source, so that a stale one is simply not found.
+#[must_use]
+pub fn built_name(source: &str) -> String {
+    format!("{}.wasm", source.get(..32).unwrap_or(source))
+}
+
+/// One digest for what a revision is: see the head of this file.
+fn identity_of(code: &str, metadata: &Metadata, payload: Option<&str>) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("wmigrate revision identity 2026");
+    let metadata = serde_json::to_vec(metadata).expect("metadata is plain strings, numbers and lists");
+    for part in [code.as_bytes(), &metadata, payload.unwrap_or_default().as_bytes()] {
+        hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+fn identity_of_component(bytes: &[u8]) -> Result<String, section::Error> {
+    let code = section::code_digest(bytes)?.to_hex();
+    Ok(identity_of(&code, &section::metadata(bytes)?, section::payload(bytes)?))
+}
+
+/// What is stamped on a revision, and part of its identity.
+#[must_use]
+pub fn metadata_of(file: &File) -> Metadata {
+    let revision = &file.revision;
+    Metadata::new(&FrontMatter {
+        revision: revision.id.clone(),
+        down_revision: revision.down_revision.clone(),
+        depends_on: revision.depends_on.clone(),
+        branch_labels: revision.branch_labels.clone(),
+        message: revision.message.clone(),
+        created: revision.created.clone(),
+        options: file.front.clone(),
+    })
+}
+
+/// `limits` with the parts that `own` sets: what the configuration grants one revision, or what it asks for itself.
+fn merged(limits: Limits, own: &versions::Limits) -> Limits {
+    Limits {
+        memory: own.memory.unwrap_or(limits.memory),
+        cpu: own.cpu.unwrap_or(limits.cpu),
+        stack: limits.stack,
+        result_size: own.result_size.unwrap_or(limits.result_size),
+        statement_size: own.statement_size.unwrap_or(limits.statement_size),
+        host_calls: own.host_calls.unwrap_or(limits.host_calls),
+        log_size: own.log_size.unwrap_or(limits.log_size),
+    }
+}
+
+/// What all revisions may have, in the form in which it is written.
+#[must_use]
+pub fn written(limits: &Limits) -> versions::Limits {
+    versions::Limits {
+        memory: Some(limits.memory),
+        cpu: Some(limits.cpu),
+        stack: Some(limits.stack),
+        result_size: Some(limits.result_size),
+        statement_size: Some(limits.statement_size),
+        host_calls: Some(limits.host_calls),
+        log_size: Some(limits.log_size),
+        ..versions::Limits::default()
+    }
+}
+
+/// The limits of a run: the defaults, with what was set for all revisions.
+#[must_use]
+pub fn limits_from(set: &versions::Limits) -> Limits {
+    Limits { stack: set.stack.unwrap_or(Limits::default().stack), ..merged(Limits::default(), set) }
+}
+
+fn script_error(file: &File, finding: sql::Finding) -> Error {
+    Error::Script {
+        revision: file.revision.id.clone(),
+        path: file.path.clone(),
+        line: finding.line,
+        column: finding.column,
+        message: finding.message,
+        hint: finding.hint,
+    }
+}
+
+fn keep(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let scratch = folder.join(format!("{name}.{}.part", std::process::id()));
+    std::fs::write(&scratch, bytes)?;
+    std::fs::rename(&scratch, folder.join(name))
+}

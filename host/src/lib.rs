@@ -1,0 +1,30 @@
+//! wmigrate: schema and data migrations for PostgreSQL, each revision a sandboxed WebAssembly component.
+//!
+//! The crate follows one line: gather, decide, act.
+//!
+//! | room | what |
+//! |---|---|
+//! | [`versions`], [`config`] | gather: files, metadata, digests |
+//! | [`graph`] | decide: pure data in, a plan out |
+//! | [`components`], [`engines`], [`authoring`] | from a source to code |
+//! | [`runtime`] | the sandbox and the functions of `wit/` |
+//! | [`sql`] | connections, owned transactions, the lock, values |
+//! | [`state`] | the `wmigrate` schema in the database |
+//! | [`runner`] | act: carries out a plan, the one place where the others meet |
+//! | [`embedded`] | a private PostgreSQL for development and tests |
+//! | [`cli`] | the command line; the only room that prints |
+
+pub mod authoring;
+pub mod bindings;
+pub mod cli;
+pub mod components;
+pub mod config;
+pub mod embedded;
+pub mod engines;
+pub mod graph;
+pub mod runner;
+pub mod runtime;
+pub mod sql;
+pub mod state;
+pub mod units;
+pub mod versions;

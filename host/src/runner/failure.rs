@@ -1,0 +1,172 @@
+//! Why a run ended early: one error, with the step it belongs to and whose fault it is.
+
+use crate::components;
+use crate::graph::{Direction, Step};
+use crate::runtime::{self, Failure};
+use crate::sql::{self, FinishError, Proof};
+use crate::state::record::{Doubt, doubt_of};
+use std::path::PathBuf;
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A revision failed.
+    #[error(transparent)]
+    Step(Box<StepFailure>),
+    /// Its source or component cannot be had.
+    #[error(transparent)]
+    Component(#[from] components::Error),
+    /// Its component cannot be used.
+    #[error("revision `{revision}` (`{}`) cannot be run", .path.display())]
+    Unusable {
+        /// The revision.
+        revision: String,
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: runtime::Error,
+    },
+    /// A thread of ours ended early.
+    #[error("revision `{revision}` could not be made ready: {cause}")]
+    Preparing {
+        /// The revision.
+        revision: String,
+        /// Why.
+        cause: String,
+    },
+    /// The database said no to the host.
+    #[error(transparent)]
+    Sql(#[from] sql::Error),
+    /// The bookkeeping found that something had changed under the step.
+    #[error("revision `{revision}` was rolled back: {}", doubt_text(*.doubt))]
+    Doubt {
+        /// The revision.
+        revision: String,
+        /// What had changed.
+        doubt: Doubt,
+    },
+    /// The bookkeeping itself was refused.
+    #[error("the bookkeeping of revision `{revision}` was refused: {} (SQLSTATE {})", .error.message, .error.sqlstate)]
+    Bookkeeping {
+        /// The revision.
+        revision: String,
+        /// The server's words.
+        error: Box<crate::bindings::SqlError>,
+    },
+    /// The connection ended during COMMIT.
+    #[error("it is not known whether revision `{revision}` was committed: the connection was lost during COMMIT")]
+    Unknown {
+        /// The revision.
+        revision: String,
+        /// The transaction.
+        proof: Proof,
+        /// What happened.
+        #[source]
+        cause: sql::Error,
+    },
+    /// Somebody asked us to stop, and we did between two steps.
+    #[error("stopped on request, between two revisions")]
+    Interrupted,
+}
+
+/// A revision that failed, and how.
+#[derive(Debug, thiserror::Error)]
+#[error("revision `{revision}`{} failed in `{}`", message_of(.message), super::name_of(*.direction))]
+pub struct StepFailure {
+    /// The revision.
+    pub revision: String,
+    /// Its message.
+    pub message: String,
+    /// Which export.
+    pub direction: Direction,
+    /// How.
+    #[source]
+    pub failure: Failure,
+}
+
+impl StepFailure {
+    pub(super) fn new(step: &Step, failure: Failure) -> Self {
+        Self { revision: step.revision.clone(), message: step.message.clone(), direction: step.direction, failure }
+    }
+}
+
+impl Error {
+    pub(crate) fn of_finish(step: &Step, error: FinishError) -> Self {
+        let revision = step.revision.clone();
+        match error {
+            FinishError::Last(error) => match doubt_of(&error) {
+                Some(doubt) => Self::Doubt { revision, doubt },
+                None => Self::Bookkeeping { revision, error: Box::new(error) },
+            },
+            FinishError::Unknown(proof, cause) => Self::Unknown { revision, proof, cause },
+            error @ (FinishError::Deferred(_) | FinishError::RolledBack(_)) => {
+                Self::Step(Box::new(StepFailure::new(step, error.into())))
+            }
+        }
+    }
+
+    /// A failure of a step outside a run.
+    pub(crate) fn failed(step: &Step, failure: Failure) -> Self {
+        Self::Step(Box::new(StepFailure::new(step, failure)))
+    }
+
+    /// Whether the same step may well succeed when it is run again: somebody else held a lock (55P03), or the server chose
+    /// this transaction as the victim (40P01, 40001).
+    #[must_use]
+    pub fn retryable(&self) -> bool {
+        let Self::Step(step) = self else { return false };
+        let error = match &step.failure {
+            Failure::Returned(error) | Failure::Swallowed(Some(error)) => error,
+            Failure::Swallowed(None)
+            | Failure::Limit(_)
+            | Failure::Trap { .. }
+            | Failure::Unanswerable(_)
+            | Failure::Connection(_)
+            | Failure::Ended
+            | Failure::Stopped => return false,
+        };
+        error.kind == "database" && matches!(error.sqlstate.as_str(), "55P03" | "40P01" | "40001")
+    }
+
+    /// Whether the run was stopped on request.
+    #[must_use]
+    pub fn stopped(&self) -> bool {
+        match self {
+            Self::Interrupted => true,
+            Self::Step(step) => matches!(step.failure, Failure::Stopped),
+            Self::Component(_)
+            | Self::Unusable { .. }
+            | Self::Preparing { .. }
+            | Self::Sql(_)
+            | Self::Doubt { .. }
+            | Self::Bookkeeping { .. }
+            | Self::Unknown { .. } => false,
+        }
+    }
+
+    /// The innermost reason, in one line.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        let mut cause: &dyn std::error::Error = self;
+        while let Some(next) = cause.source() {
+            cause = next;
+        }
+        cause.to_string()
+    }
+}
+
+fn message_of(message: &str) -> String {
+    match message.lines().next() {
+        Some(line) if !line.is_empty() => format!(" ({line})"),
+        _ => String::new(),
+    }
+}
+
+fn doubt_text(doubt: Doubt) -> &'static str {
+    match doubt {
+        Doubt::Transaction => "it ended the host's transaction and began another one",
+        Doubt::Lock => "the migration lock was given away while it ran",
+        Doubt::Rows => "the version rows were changed by somebody else while it ran",
+    }
+}

@@ -1,0 +1,196 @@
+//! The engine: made once, lazily, because a run with nothing to do needs none; and what it makes of a component.
+
+use super::cache::{Cache, CacheNote};
+use super::imports::{self, Door, State};
+use super::outcome::{self, Failure, Stop};
+use super::{Call, Event, Outcome};
+use crate::bindings::{Level, RevisionPre, Way};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Config, Engine, Store, UpdateDeadline};
+
+/// Bytes that one call may hand to the host: a statement of the largest size any configuration allows, and room.
+pub(super) const CALL_SIZE: usize = 256 * 1024 * 1024;
+
+/// How often a guest in a loop is looked at.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Host stack that a call into the host needs beyond the wasm stack, with room for hashing and the driver.
+const HOST_STACK: usize = 1024 * 1024;
+
+/// What is wrong with a component.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The engine itself could not be made.
+    #[error("the WebAssembly engine cannot be started: {0}")]
+    Engine(String),
+    /// Not a component, or not a valid one.
+    #[error("it is not a valid WebAssembly component: {0}")]
+    Invalid(String),
+    /// It wants something that is not there.
+    #[error("it imports {}, which this wmigrate does not offer", .0.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))]
+    UnknownImports(Vec<String>),
+    /// It is not a revision.
+    #[error("it is not of the world `wmigrate:migration/revision`: {0}")]
+    WrongWorld(String),
+}
+
+/// The sandbox's factory.
+pub struct Runtime {
+    engine: Engine,
+    linker: Linker<State>,
+    cache: Cache,
+    limits_stack: u64,
+    stopping: Arc<AtomicBool>,
+}
+
+/// A component that is ready to be run, any number of times.
+#[derive(Clone)]
+pub struct Code {
+    pre: RevisionPre<State>,
+}
+
+impl Runtime {
+    /// Starts the engine. `stack` is the wasm stack of every run; `stopping` ends guests that run when it becomes true.
+    pub fn new(cache: Cache, stack: u64, stopping: Arc<AtomicBool>) -> Result<Self, Error> {
+        let engine_error = |error: wasmtime::Error| Error::Engine(error.to_string());
+        let wasm_stack = usize::try_from(stack).map_err(|_| Error::Engine("its stack is too large".to_owned()))?;
+        let mut config = Config::new();
+        config
+            .epoch_interruption(true)
+            .max_wasm_stack(wasm_stack)
+            .async_stack_size(wasm_stack + HOST_STACK)
+            .async_stack_zeroing(true)
+            // The same run twice does the same, on every machine.
+            .cranelift_nan_canonicalization(true)
+            .wasm_relaxed_simd(false)
+            .memory_init_cow(true);
+        let engine = Engine::new(&config).map_err(engine_error)?;
+        let mut linker = Linker::new(&engine);
+        imports::add_to_linker(&mut linker).map_err(engine_error)?;
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(engine_error)?;
+        tick(&engine);
+        Ok(Self { engine, linker, cache, limits_stack: stack, stopping })
+    }
+
+    /// Makes a component ready: from the cache, or by compiling it. `digest` names its code, whatever its metadata.
+    /// Blocking: tens of milliseconds for a small component that is not cached.
+    pub fn load(&self, digest: &str, component: &[u8]) -> Result<(Code, Option<CacheNote>), Error> {
+        let name = format!("{digest}-{}", self.compatibility());
+        if let Some(code) = self.cache.get(&name) {
+            // SAFETY: `deserialize` runs whatever native code it is given. These bytes were just authenticated with a key
+            // that only this user can read, under a name that holds the digest of the component and the engine's version
+            // and settings: they are what `serialize` below gave for this component.
+            #[allow(unsafe_code, reason = "see above")]
+            let component = unsafe { Component::deserialize(&self.engine, &code) };
+            if let Ok(component) = component {
+                return Ok((self.ready(&component)?, None));
+            }
+        }
+        let invalid = |error: wasmtime::Error| Error::Invalid(format!("{error:#}"));
+        let compiled = Component::new(&self.engine, component).map_err(invalid)?;
+        let ready = self.ready(&compiled)?;
+        let note = compiled.serialize().ok().and_then(|code| self.cache.put(&name, &code));
+        Ok((ready, note))
+    }
+
+    /// Runs one export. `door` comes back however the run ends; after anything but success the database must be rolled
+    /// back by the caller.
+    pub async fn run(&self, code: &Code, call: &Call, door: Door) -> (Door, Outcome) {
+        let mut call = call.clone();
+        call.limits.stack = self.limits_stack;
+        let limits = call.limits;
+        let direction = call.direction;
+        let events = Arc::clone(&call.events);
+        let mut store = Store::new(&self.engine, State::new(call, door, Arc::clone(&self.stopping)));
+        store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(CALL_SIZE);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|store| {
+            let state = store.data();
+            if state.stopping.load(Ordering::Relaxed) {
+                return Err(Stop::Stopped.into());
+            }
+            state.clock.check().map_err(Stop::Limit)?;
+            Ok(UpdateDeadline::Yield(1))
+        });
+        store.data_mut().clock.enter_guest();
+        let result = call_export(code, &mut store, direction).await;
+        store.data_mut().clock.leave_guest();
+        let state = store.into_data();
+        let output = state.wasi.written();
+        let outcome = match result {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Failure::Returned(error)),
+            Err(error) => Err(outcome::failure_of(error, state.memory.reached, &limits, output.clone())),
+        };
+        if outcome.is_ok() && !output.trim().is_empty() {
+            events(Event::Log(Level::Warning, super::printable(output.trim_end())));
+        }
+        (state.door, outcome)
+    }
+
+    /// What must be equal for compiled code to be loaded: version and settings of the engine, and the machine.
+    fn compatibility(&self) -> &str {
+        static NAME: OnceLock<String> = OnceLock::new();
+        NAME.get_or_init(|| {
+            use std::hash::{Hash as _, Hasher as _};
+            struct Blake(blake3::Hasher);
+            impl std::hash::Hasher for Blake {
+                fn finish(&self) -> u64 {
+                    u64::from_le_bytes(*self.0.finalize().as_bytes().first_chunk().expect("a hash has 32 bytes"))
+                }
+                fn write(&mut self, bytes: &[u8]) {
+                    self.0.update(bytes);
+                }
+            }
+            let mut hasher = Blake(blake3::Hasher::new());
+            self.engine.precompile_compatibility_hash().hash(&mut hasher);
+            format!("{:016x}", hasher.finish())
+        })
+    }
+
+    fn ready(&self, component: &Component) -> Result<Code, Error> {
+        let known = |name: &str| name.starts_with("wasi:") || imports::OFFERED.contains(&name);
+        let imported = component.component_type();
+        let unknown: Vec<_> =
+            imported.imports(&self.engine).map(|(name, _)| name.to_owned()).filter(|name| !known(name)).collect();
+        if !unknown.is_empty() {
+            return Err(Error::UnknownImports(unknown));
+        }
+        let instance =
+            self.linker.instantiate_pre(component).map_err(|error| Error::WrongWorld(format!("{error:#}")))?;
+        let pre = RevisionPre::new(instance).map_err(|error| Error::WrongWorld(format!("{error:#}")))?;
+        Ok(Code { pre })
+    }
+}
+
+async fn call_export(
+    code: &Code,
+    store: &mut Store<State>,
+    direction: Way,
+) -> wasmtime::Result<Result<(), crate::bindings::SqlError>> {
+    let revision = code.pre.instantiate_async(&mut *store).await?;
+    match direction {
+        Way::Upgrade => revision.call_upgrade(&mut *store).await,
+        Way::Downgrade => revision.call_downgrade(&mut *store).await,
+    }
+}
+
+/// Lets time pass for guests. The thread ends with the engine.
+fn tick(engine: &Engine) {
+    let engine = engine.weak();
+    // Without the thread a guest in a loop could not be stopped; a machine that has no thread left fails here, loudly.
+    std::thread::Builder::new()
+        .name("wmigrate-tick".to_owned())
+        .spawn(move || {
+            while let Some(engine) = engine.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(TICK);
+            }
+        })
+        .expect("a thread can be started");
+}

@@ -1,0 +1,124 @@
+//! What stands behind the guest's door: the state of one run, and the functions of `wit/`, one file an interface.
+//!
+//! Each function first pays for its call, then does its work, and leaves the guest's clock stopped meanwhile.
+
+mod context;
+mod log;
+mod sql;
+
+use super::limits::{GuestClock, Limit, Memory};
+use super::outcome::Stop;
+use super::wasi::Wasi;
+use super::{Call, Event};
+use crate::sql::{GuestLimits, Transaction};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use wasmtime::component::{HasSelf, Linker, ResourceTable};
+use wasmtime_wasi::{WasiCtxView, WasiView};
+
+/// The interfaces a component may import beside WASI.
+pub(super) const OFFERED: [&str; 4] = [
+    "wmigrate:migration/types@0.1.0",
+    "wmigrate:migration/sql@0.1.0",
+    "wmigrate:migration/log@0.1.0",
+    "wmigrate:migration/context@0.1.0",
+];
+
+/// Where the guest's SQL goes.
+pub enum Door {
+    /// To the server.
+    Live(Box<Transaction>),
+    /// Into a script; nothing is run, so nothing can be read.
+    Script(Recorded),
+}
+
+/// Statements instead of their effects.
+#[derive(Debug, Default)]
+pub struct Recorded {
+    /// In order, each without its `;`.
+    pub statements: Vec<String>,
+    /// Open savepoints, and how many there have been.
+    savepoints: Vec<u32>,
+    last_savepoint: u32,
+}
+
+impl Door {
+    /// Start of the transaction in microseconds since 2000-01-01 UTC; a script has no time.
+    fn now(&self) -> i64 {
+        match self {
+            Self::Live(transaction) => transaction.now(),
+            Self::Script(_) => 0,
+        }
+    }
+}
+
+/// The `T` of the store.
+pub(super) struct State {
+    pub(super) call: Call,
+    pub(super) door: Door,
+    pub(super) memory: Memory,
+    pub(super) clock: GuestClock,
+    pub(super) wasi: Wasi,
+    pub(super) stopping: Arc<AtomicBool>,
+    resources: ResourceTable,
+    calls: u64,
+    logged: u64,
+}
+
+/// Resources (open streams and the like) that an empty WASI can need.
+const RESOURCES: usize = 1000;
+
+impl State {
+    pub(super) fn new(call: Call, door: Door, stopping: Arc<AtomicBool>) -> Self {
+        let mut resources = ResourceTable::new();
+        resources.set_max_capacity(RESOURCES);
+        Self {
+            memory: Memory::new(&call.limits),
+            clock: GuestClock::new(&call.limits),
+            wasi: Wasi::new(&call.revision, door.now()),
+            call,
+            door,
+            stopping,
+            resources,
+            calls: 0,
+            logged: 0,
+        }
+    }
+
+    /// Counts a call of the guest's and stops its clock.
+    fn enter_host(&mut self) -> wasmtime::Result<()> {
+        self.clock.leave_guest();
+        self.calls += 1;
+        if self.calls > self.call.limits.host_calls {
+            return Err(Stop::Limit(Limit::HostCalls(self.call.limits.host_calls)).into());
+        }
+        if self.stopping.load(Ordering::Relaxed) {
+            return Err(Stop::Stopped.into());
+        }
+        Ok(())
+    }
+
+    fn leave_host(&mut self) {
+        self.clock.enter_guest();
+    }
+
+    fn guest_limits(&self) -> GuestLimits {
+        GuestLimits { statement_size: self.call.limits.statement_size, result_size: self.call.limits.result_size }
+    }
+
+    fn tell(&self, event: Event) {
+        (self.call.events)(event);
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi.context, table: &mut self.resources }
+    }
+}
+
+impl crate::bindings::wmigrate::migration::types::Host for State {}
+
+pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    crate::bindings::Revision::add_to_linker::<State, HasSelf<State>>(linker, |state| state)
+}

@@ -1,0 +1,79 @@
+//! The WASI that script engines get: empty and deterministic. No files, network, environment or arguments; the clocks stand
+//! still at the transaction's start or count calls, random numbers follow from the revision's id, and what is written to
+//! stdout and stderr goes to the log. The same run twice sees the same.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use wasmtime_wasi::random::Deterministic;
+use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx};
+
+/// An engine writes here why it gave up; more than this is noise.
+const OUTPUT_LIMIT: usize = 64 * 1024;
+
+/// Bytes of random numbers before they repeat. Guests seed a hash table with them, which takes 16.
+const RANDOM_BYTES: usize = 4096;
+
+/// Microseconds between 1970-01-01 and 2000-01-01, where PostgreSQL counts from.
+const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+
+pub(super) struct Wasi {
+    pub(super) context: WasiCtx,
+    pub(super) output: MemoryOutputPipe,
+}
+
+impl Wasi {
+    /// `now` is the transaction's start in microseconds since 2000-01-01 UTC.
+    pub(super) fn new(revision: &str, now: i64) -> Self {
+        let output = MemoryOutputPipe::new(OUTPUT_LIMIT);
+        let mut random = vec![0; RANDOM_BYTES];
+        blake3::Hasher::new_derive_key("wmigrate random 2026")
+            .update(revision.as_bytes())
+            .finalize_xof()
+            .fill(&mut random);
+        let context = WasiCtx::builder()
+            .stdout(output.clone())
+            .stderr(output.clone())
+            .wall_clock(TransactionStart(now))
+            .monotonic_clock(Calls::default())
+            .secure_random(Deterministic::new(random.clone()))
+            .insecure_random(Deterministic::new(random))
+            .insecure_random_seed(0)
+            .max_random_size(RANDOM_BYTES as u64)
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .build();
+        Self { context, output }
+    }
+
+    /// What was written so far.
+    pub(super) fn written(&self) -> String {
+        String::from_utf8_lossy(&self.output.contents()).into_owned()
+    }
+}
+
+struct TransactionStart(i64);
+
+impl HostWallClock for TransactionStart {
+    fn resolution(&self) -> Duration {
+        Duration::from_micros(1)
+    }
+
+    fn now(&self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_add(POSTGRES_EPOCH)).unwrap_or(0))
+    }
+}
+
+#[derive(Default)]
+struct Calls(AtomicU64);
+
+impl HostMonotonicClock for Calls {
+    fn resolution(&self) -> u64 {
+        1
+    }
+
+    fn now(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}

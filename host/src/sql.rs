@@ -1,0 +1,41 @@
+//! PostgreSQL as this program uses it: connections, owned transactions, the migration lock, and values on the wire.
+//!
+//! It knows no revision, no plan and no sandbox; `runtime` lends a [`Transaction`] to a guest and gets it back.
+
+pub mod advice;
+pub mod connect;
+mod connection;
+mod error;
+pub mod gate;
+mod guest;
+pub mod lex;
+pub mod lock;
+pub mod parameters;
+mod pooler;
+pub mod settings;
+pub mod split;
+mod tls;
+mod transaction;
+pub mod value;
+mod wire;
+
+pub use connection::{Cancel, Connection};
+pub(crate) use error::host_error;
+pub use error::{Error, from_driver, guest_error};
+pub use guest::{CallError, GuestLimits};
+pub(crate) use guest::{in_script, refused_record, split_script};
+pub use lock::{Holder, LockOptions};
+pub use settings::Settings;
+pub use transaction::{Begin, FinishError, Proof, Transaction};
+
+/// An identifier for use in SQL text.
+#[must_use]
+pub fn quote_identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A string for use in SQL text, under `standard_conforming_strings = on`.
+#[must_use]
+pub fn quote_literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

@@ -1,0 +1,106 @@
+//! One session with the server, in no transaction. Everything the host itself asks goes through here.
+
+use super::connect::{self, CancelHandle, Connected};
+use super::error::{Error, from_driver};
+use super::settings::Settings;
+use super::wire::Wire;
+use std::collections::HashMap;
+use tokio::sync::mpsc::Receiver;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row, SimpleQueryMessage, SimpleQueryRow};
+
+/// How columns of types that are not built in are handled, by (type oid, type modifier).
+pub(super) type TypeNames = HashMap<(u32, i32), (String, bool)>;
+
+/// A session.
+pub struct Connection {
+    pub(super) client: Client,
+    pub(super) wire: Wire,
+    pub(super) cancel: CancelHandle,
+    pub(super) notices: Receiver<connect::Notice>,
+    pub(super) server_version: u32,
+    /// A revision has run here, so its session state must be undone before the next one.
+    pub(super) used: bool,
+    pub(super) types: TypeNames,
+}
+
+/// Cancels what a connection is running, from outside.
+#[derive(Clone)]
+pub struct Cancel(CancelHandle);
+
+impl Cancel {
+    /// Asks the server to cancel the running statement. Errors are of no use to anybody: the statement may have ended.
+    pub async fn cancel(&self) {
+        let _ = self.0.cancel().await;
+    }
+}
+
+impl Connection {
+    /// Connects and authenticates.
+    pub async fn open(settings: &Settings) -> Result<Self, Error> {
+        let Connected { client, wire, cancel, notices, server_version_num, .. } = connect::connect(settings).await?;
+        Ok(Self {
+            client,
+            wire,
+            cancel,
+            notices,
+            server_version: server_version_num,
+            used: false,
+            types: TypeNames::new(),
+        })
+    }
+
+    /// `server_version_num`, for example 170002.
+    #[must_use]
+    pub fn server_version(&self) -> u32 {
+        self.server_version
+    }
+
+    /// A handle that cancels what this connection runs.
+    #[must_use]
+    pub fn cancel_handle(&self) -> Cancel {
+        Cancel(self.cancel.clone())
+    }
+
+    /// Rows of one of the host's own statements. Types are given, so nothing is ever prepared by name.
+    pub async fn query(
+        &self,
+        doing: &'static str,
+        statement: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, Error> {
+        let rows = self.client.query_typed(statement, parameters).await.map_err(|error| from_driver(doing, &error));
+        self.forget_columns();
+        rows
+    }
+
+    /// Runs statements of the host's own, with no parameters and no result.
+    pub async fn batch(&self, doing: &'static str, statements: &str) -> Result<(), Error> {
+        let done = self.client.batch_execute(statements).await.map_err(|error| from_driver(doing, &error));
+        self.forget_columns();
+        done
+    }
+
+    /// Runs statements of the host's own and gives the rows of all of them.
+    pub async fn batch_rows(&self, doing: &'static str, statements: &str) -> Result<Vec<SimpleQueryRow>, Error> {
+        let messages = self.client.simple_query(statements).await.map_err(|error| from_driver(doing, &error))?;
+        self.forget_columns();
+        Ok(messages
+            .into_iter()
+            .filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => Some(row),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// Row descriptions that nobody asks for must not wait for a guest's statement.
+    pub(super) fn forget_columns(&self) {
+        while self.wire.take_columns().is_some() {}
+    }
+
+    /// Whether a proxy answered for the server at the start: the process id that it gave is not the server's.
+    pub(super) fn behind_a_proxy(&self, server_pid: i32) -> bool {
+        self.wire.backend_pid() != server_pid
+    }
+}

@@ -1,0 +1,156 @@
+//! What the host itself can meet on a connection, and how the server's errors become the guest's error record.
+
+use super::connect;
+use crate::bindings::SqlError;
+use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
+
+/// A failure of the host's own use of the database.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No connection.
+    #[error(transparent)]
+    Connect(#[from] connect::Error),
+    /// The connection ended while something was under way.
+    #[error("the connection to the database was lost while {doing}: {cause}")]
+    Lost {
+        /// What was under way.
+        doing: &'static str,
+        /// What the driver or the server said last.
+        cause: String,
+    },
+    /// The server refused a statement of ours.
+    #[error("the database refused while {doing}: {} (SQLSTATE {})", .error.message, .error.sqlstate)]
+    Refused {
+        /// What we wanted.
+        doing: &'static str,
+        /// The server's words.
+        error: Box<SqlError>,
+    },
+    /// The migration lock was not free in time.
+    #[error("the migration lock was not free within {waited}{}", .holder.as_ref().map(|h| format!("; it is held by {h}")).unwrap_or_default())]
+    Locked {
+        /// How long we waited, for people.
+        waited: String,
+        /// Who has it.
+        holder: Option<super::Holder>,
+    },
+    /// A transaction pooler stands between us and the server.
+    #[error(
+        "a transaction pooler stands between wmigrate and the server: two transactions of one connection do not stay on one session"
+    )]
+    Pooler,
+    /// The server takes no writes.
+    #[error("the server is read-only: {0}")]
+    ReadOnly(&'static str),
+    /// Somebody asked us to stop.
+    #[error("stopped on request while {0}")]
+    Stopped(&'static str),
+}
+
+impl Error {
+    /// The SQLSTATE, where the server gave one.
+    #[must_use]
+    pub fn sqlstate(&self) -> Option<&str> {
+        match self {
+            Self::Refused { error, .. } => Some(&error.sqlstate),
+            Self::Connect(_)
+            | Self::Lost { .. }
+            | Self::Locked { .. }
+            | Self::Pooler
+            | Self::ReadOnly(_)
+            | Self::Stopped(_) => None,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Connect(error) => error.hint(),
+            Self::Lost { .. } => Some("run `wmigrate status` to see where the database stands, then the same command again".to_owned()),
+            Self::Refused { error, .. } => match error.sqlstate.as_str() {
+                "42501" => Some(
+                    "the role needs CREATE on the database for the first run, and owns the schema `wmigrate` after it: \
+                     GRANT CREATE ON DATABASE … TO …"
+                        .to_owned(),
+                ),
+                _ => error.hint.clone(),
+            },
+            Self::Locked { .. } => Some("wait for it, or give `--lock-wait` more time".to_owned()),
+            Self::Pooler => Some(
+                "give wmigrate the server's own address (not the pooler's), or a pool in session mode: --database-url …".to_owned(),
+            ),
+            Self::ReadOnly(_) => Some("give wmigrate the primary server's address".to_owned()),
+            Self::Stopped(_) => None,
+        }
+    }
+}
+
+/// What the driver reports, as an error of ours.
+#[must_use]
+pub fn from_driver(doing: &'static str, error: &tokio_postgres::Error) -> Error {
+    match guest_error(error) {
+        Some(record) if !ends_connection(&record) => Error::Refused { doing, error: Box::new(record) },
+        Some(record) => Error::Lost { doing, cause: record.message },
+        None => Error::Lost { doing, cause: innermost(error) },
+    }
+}
+
+/// The error record a guest sees; none when it was no answer of the server's but the end of the connection.
+#[must_use]
+pub fn guest_error(error: &tokio_postgres::Error) -> Option<SqlError> {
+    error.as_db_error().map(record_of)
+}
+
+/// Whether the server ends the session with this.
+pub(super) fn ends_connection(error: &SqlError) -> bool {
+    let fatal = error.fields.iter().any(|(name, value)| name == "severity" && (value == "FATAL" || value == "PANIC"));
+    fatal || error.sqlstate.starts_with("57P") || error.sqlstate.starts_with("08")
+}
+
+fn record_of(error: &DbError) -> SqlError {
+    let mut fields = vec![("severity".to_owned(), error.severity().to_owned())];
+    let optional = [
+        ("schema", error.schema()),
+        ("table", error.table()),
+        ("column", error.column()),
+        ("datatype", error.datatype()),
+        ("constraint", error.constraint()),
+        ("where", error.where_()),
+    ];
+    fields.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))));
+    let position = match error.position() {
+        Some(ErrorPosition::Original(position)) => Some(*position),
+        Some(ErrorPosition::Internal { .. }) | None => None,
+    };
+    SqlError {
+        kind: "database".to_owned(),
+        sqlstate: error.code().code().to_owned(),
+        message: error.message().to_owned(),
+        detail: error.detail().map(str::to_owned),
+        hint: error.hint().map(str::to_owned),
+        position,
+        fields,
+    }
+}
+
+/// An error record that is the host's own word.
+pub(crate) fn host_error(kind: &str, sqlstate: &SqlState, message: String, hint: Option<String>) -> SqlError {
+    SqlError {
+        kind: kind.to_owned(),
+        sqlstate: sqlstate.code().to_owned(),
+        message,
+        detail: None,
+        hint,
+        position: None,
+        fields: Vec::new(),
+    }
+}
+
+fn innermost(error: &tokio_postgres::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,389 @@
+//! The statements of a guest, inside a transaction that is lent to it: the gate, the limits, and values both ways.
+//!
+//! What the guest may handle is an error record; [`CallError::Fatal`] is the end of the run.
+
+use super::error::{Error, ends_connection, from_driver, guest_error, host_error};
+use super::gate;
+use super::split::{self, Statement};
+use super::transaction::Transaction;
+use super::value::parameter::{self, Parameter};
+use super::value::vector::VectorBuilder;
+use super::value::{self, Kind};
+use crate::bindings::{Column, ColumnSet, RowSet, SqlError, Value};
+use crate::units::Bytes;
+use std::pin::pin;
+use tokio_postgres::types::{FromSql, ToSql, Type};
+use tokio_postgres::{Row, RowStream, error::SqlState};
+
+/// The limits of a statement.
+#[derive(Debug, Clone, Copy)]
+pub struct GuestLimits {
+    /// Bytes of a statement with its parameters.
+    pub statement_size: u64,
+    /// Bytes the server may send in answer.
+    pub result_size: u64,
+}
+
+/// Why a guest's call did not work.
+#[derive(Debug)]
+pub enum CallError {
+    /// The guest is told.
+    Guest(SqlError),
+    /// The run is over.
+    Fatal(Error),
+}
+
+impl From<SqlError> for CallError {
+    fn from(error: SqlError) -> Self {
+        Self::Guest(error)
+    }
+}
+
+/// What a message may have beyond the rows that the limit counts.
+const MESSAGE_ROOM: u64 = 64 * 1024;
+
+/// PostgreSQL's protocol counts parameters in 16 bits.
+const PARAMETERS: usize = 65_535;
+
+impl Transaction {
+    /// `sql.execute`.
+    pub async fn execute(&mut self, statement: &str, values: &[Value], limits: GuestLimits) -> Result<u64, CallError> {
+        let parameters = self.prepare(statement, values, limits)?;
+        let done = self.connection.client.execute_typed(statement, &borrowed(&parameters)).await;
+        self.connection.forget_columns();
+        let count = self.answered(done)?;
+        self.within_size(limits)?;
+        Ok(count)
+    }
+
+    /// `sql.execute-many`: the statements go out together and the answers are read after.
+    pub async fn execute_many(
+        &mut self,
+        statement: &str,
+        rows: &[Vec<Value>],
+        limits: GuestLimits,
+    ) -> Result<u64, CallError> {
+        /// Statements on the wire before the first answer is read. Enough to hide the latency of a distant server.
+        const IN_FLIGHT: usize = 64;
+        let mut total = 0;
+        for (chunk, first) in rows.chunks(IN_FLIGHT).zip((0..).step_by(IN_FLIGHT)) {
+            let mut sets = Vec::with_capacity(chunk.len());
+            for values in chunk {
+                sets.push(self.prepare(statement, values, limits)?);
+            }
+            let client = &self.connection.client;
+            let sets: Vec<_> = sets.iter().map(|set| borrowed(set)).collect();
+            let answers =
+                futures_util::future::join_all(sets.iter().map(|set| client.execute_typed(statement, set))).await;
+            self.connection.forget_columns();
+            for (answer, row) in answers.into_iter().zip(first..) {
+                total += self.answered(answer).map_err(|error| in_row(error, row))?;
+            }
+        }
+        Ok(total)
+    }
+
+    /// `sql.query`.
+    pub async fn query(&mut self, statement: &str, values: &[Value], limits: GuestLimits) -> Result<RowSet, CallError> {
+        let (columns, kinds, rows) = self.rows(statement, values, limits).await?;
+        let mut cells = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let mut line = Vec::with_capacity(kinds.len());
+            for (index, (column, kind)) in columns.iter().zip(&kinds).enumerate() {
+                line.push(
+                    value::decode(*kind, column.oid, raw(row, index))
+                        .map_err(|error| unfit(column, &error.to_string()))?,
+                );
+            }
+            cells.push(line);
+        }
+        Ok(RowSet { columns, rows: cells })
+    }
+
+    /// `sql.query-columns`.
+    pub async fn query_columns(
+        &mut self,
+        statement: &str,
+        values: &[Value],
+        limits: GuestLimits,
+    ) -> Result<ColumnSet, CallError> {
+        let (columns, kinds, rows) = self.rows(statement, values, limits).await?;
+        let count = u32::try_from(rows.len()).map_err(|_| too_large(limits))?;
+        let mut vectors = Vec::with_capacity(columns.len());
+        for (index, (column, kind)) in columns.iter().zip(kinds).enumerate() {
+            let mut vector = VectorBuilder::new(kind, column.oid, rows.len());
+            for row in &rows {
+                vector.push(raw(row, index)).map_err(|error| unfit(column, &error.to_string()))?;
+            }
+            vectors.push(vector.finish());
+        }
+        Ok(ColumnSet { columns, rows: count, vectors })
+    }
+
+    /// `sql.script`. `begin` hears each statement before it runs.
+    pub async fn script(
+        &mut self,
+        text: &str,
+        limits: GuestLimits,
+        begin: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<u32, CallError> {
+        let statements = split_script(text)?;
+        for statement in &statements {
+            begin(statement.text);
+            self.execute(statement.text, &[], limits).await.map_err(|error| in_script(error, statement))?;
+        }
+        Ok(u32::try_from(statements.len()).expect("the splitter's limit is far below 2^32"))
+    }
+
+    /// `sql.savepoint`.
+    pub async fn savepoint(&mut self) -> Result<u32, CallError> {
+        let number = self.next_savepoint;
+        self.plain(&format!("SAVEPOINT wmigrate_{number}")).await?;
+        self.next_savepoint += 1;
+        self.savepoints.push(number);
+        Ok(number)
+    }
+
+    /// `sql.rollback-to-savepoint`.
+    pub async fn rollback_to_savepoint(&mut self, number: u32) -> Result<(), CallError> {
+        let depth = self.depth_of(number)?;
+        self.plain(&format!("ROLLBACK TO SAVEPOINT wmigrate_{number}")).await?;
+        self.savepoints.truncate(depth + 1);
+        self.last_error = None;
+        Ok(())
+    }
+
+    /// `sql.release-savepoint`.
+    pub async fn release_savepoint(&mut self, number: u32) -> Result<(), CallError> {
+        let depth = self.depth_of(number)?;
+        self.plain(&format!("RELEASE SAVEPOINT wmigrate_{number}")).await?;
+        self.savepoints.truncate(depth);
+        Ok(())
+    }
+
+    /// Notices the server sent since this was last asked.
+    pub fn take_notices(&mut self) -> Vec<String> {
+        let mut notices = Vec::new();
+        while let Ok(notice) = self.connection.notices.try_recv() {
+            notices.push(format!("{}: {}", notice.severity, notice.message));
+        }
+        notices
+    }
+
+    fn depth_of(&self, number: u32) -> Result<usize, CallError> {
+        self.savepoints.iter().position(|known| *known == number).ok_or_else(|| {
+            let message = format!("savepoint {number} is not open");
+            host_error("usage", &SqlState::S_E_INVALID_SPECIFICATION, message, None).into()
+        })
+    }
+
+    async fn plain(&mut self, statement: &str) -> Result<(), CallError> {
+        let done = self.connection.client.batch_execute(statement).await;
+        self.answered(done)
+    }
+
+    /// Everything that is checked before the server is asked.
+    fn prepare<'v>(
+        &mut self,
+        statement: &str,
+        values: &'v [Value],
+        limits: GuestLimits,
+    ) -> Result<Vec<Parameter<'v>>, CallError> {
+        gate::check(statement).map_err(|refused| refused_record(&refused))?;
+        if values.len() > PARAMETERS {
+            let message =
+                format!("{} parameters are more than the {PARAMETERS} that a statement can have", values.len());
+            return Err(host_error("limit", &SqlState::PROGRAM_LIMIT_EXCEEDED, message, None).into());
+        }
+        let mut size = statement.len();
+        let mut parameters = Vec::with_capacity(values.len());
+        for (value, number) in values.iter().zip(1..) {
+            let parameter = parameter::encode(value).map_err(|error| {
+                let message = format!("parameter ${number}: {error}");
+                host_error("parameter", &SqlState::INVALID_PARAMETER_VALUE, message, None)
+            })?;
+            size += parameter.size();
+            parameters.push(parameter);
+        }
+        if size as u64 > limits.statement_size {
+            let message = format!(
+                "a statement of {size} bytes with its parameters is over the limit of {}",
+                Bytes(limits.statement_size)
+            );
+            let hint = Some("raise `statement_size` under `[limits]` in wmigrate.toml".to_owned());
+            return Err(host_error("limit", &SqlState::PROGRAM_LIMIT_EXCEEDED, message, hint).into());
+        }
+        self.connection.wire.set_received_limit(limits.result_size);
+        self.connection.wire.set_message_limit(limits.result_size + MESSAGE_ROOM);
+        self.connection.wire.reset_received();
+        Ok(parameters)
+    }
+
+    async fn rows(
+        &mut self,
+        statement: &str,
+        values: &[Value],
+        limits: GuestLimits,
+    ) -> Result<(Vec<Column>, Vec<Kind>, Vec<Row>), CallError> {
+        let parameters = self.prepare(statement, values, limits)?;
+        let asked = borrowed(&parameters);
+        let answer =
+            match self.connection.client.query_typed_raw(statement, asked.iter().map(|(p, t)| (*p, t.clone()))).await {
+                Ok(stream) => collect(stream).await,
+                Err(error) => Err(error),
+            };
+        let described = self.connection.wire.take_columns().unwrap_or_default();
+        self.connection.forget_columns();
+        let rows = self.answered(answer)?;
+        self.within_size(limits)?;
+        let (columns, kinds) = self.name_types(described).await?;
+        Ok((columns, kinds, rows))
+    }
+
+    /// Names the columns' types as `format_type` does, asking the server for those not seen before.
+    async fn name_types(
+        &mut self,
+        described: Vec<super::wire::WireColumn>,
+    ) -> Result<(Vec<Column>, Vec<Kind>), CallError> {
+        let unknown: Vec<_> = described
+            .iter()
+            .map(|column| (column.oid, column.typmod))
+            .filter(|key| !self.connection.types.contains_key(key))
+            .collect();
+        if !unknown.is_empty() {
+            let pairs =
+                unknown.iter().map(|(oid, modifier)| format!("({oid}::oid,{modifier}::int4)")).collect::<Vec<_>>();
+            let statement = format!(
+                "SELECT t.o, t.m, pg_catalog.format_type(t.o, t.m), \
+                 (SELECT y.typtype OPERATOR(pg_catalog.=) 'e'::\"char\" FROM pg_catalog.pg_type y WHERE y.oid OPERATOR(pg_catalog.=) t.o) \
+                 FROM (VALUES {}) t(o, m)",
+                pairs.join(",")
+            );
+            let answer = self.connection.client.query_typed(&statement, &[]).await;
+            self.connection.forget_columns();
+            for row in self.answered(answer)? {
+                let is_enum = row.get::<_, Option<bool>>(3).unwrap_or(false);
+                self.connection.types.insert((row.get(0), row.get(1)), (row.get(2), is_enum));
+            }
+        }
+        let mut columns = Vec::with_capacity(described.len());
+        let mut kinds = Vec::with_capacity(described.len());
+        for column in described {
+            let (type_name, is_enum) =
+                self.connection.types.get(&(column.oid, column.typmod)).cloned().unwrap_or_default();
+            kinds.push(if is_enum { Kind::TextLike } else { value::kind_of(column.oid).unwrap_or(Kind::Other) });
+            columns.push(Column { name: column.name, oid: column.oid, type_name });
+        }
+        Ok((columns, kinds))
+    }
+
+    /// Tells the guest's errors from the end of the connection.
+    fn answered<T>(&mut self, answer: Result<T, tokio_postgres::Error>) -> Result<T, CallError> {
+        answer.map_err(|error| match guest_error(&error) {
+            Some(record) if !ends_connection(&record) => {
+                // What comes after the first error is only "transaction is aborted"; the first one is the news.
+                if record.sqlstate != "25P02" {
+                    self.last_error = Some(record.clone());
+                }
+                CallError::Guest(record)
+            }
+            Some(_) => CallError::Fatal(from_driver("running a statement", &error)),
+            None if self.connection.client.is_closed() => CallError::Fatal(from_driver("running a statement", &error)),
+            None => {
+                let message = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+                CallError::Guest(host_error("parameter", &SqlState::INVALID_PARAMETER_VALUE, message, None))
+            }
+        })
+    }
+
+    fn within_size(&self, limits: GuestLimits) -> Result<(), CallError> {
+        if self.connection.wire.overflowed() { Err(too_large(limits).into()) } else { Ok(()) }
+    }
+}
+
+/// Splits a script, with the splitter's complaint as the guest's error.
+pub(crate) fn split_script(text: &str) -> Result<Vec<Statement<'_>>, SqlError> {
+    split::split(text).map_err(|error| host_error("usage", &SqlState::SYNTAX_ERROR, error.to_string(), None))
+}
+
+/// What the gate says, as the guest's error.
+pub(crate) fn refused_record(refused: &gate::Refused) -> SqlError {
+    host_error("denied", &SqlState::FEATURE_NOT_SUPPORTED, refused.message.clone(), Some(refused.hint.to_owned()))
+}
+
+fn too_large(limits: GuestLimits) -> SqlError {
+    let message = format!("the result is over the limit of {}", Bytes(limits.result_size));
+    let hint = Some(
+        "read fewer rows or columns at a time, or raise `result_size` under `[limits]` in wmigrate.toml".to_owned(),
+    );
+    host_error("limit", &SqlState::PROGRAM_LIMIT_EXCEEDED, message, hint)
+}
+
+fn unfit(column: &Column, reason: &str) -> SqlError {
+    let message = format!("column `{}` of type {} cannot be handed over: {reason}", column.name, column.type_name);
+    host_error("result", &SqlState::FEATURE_NOT_SUPPORTED, message, Some("cast it to text: `column::text`".to_owned()))
+}
+
+fn in_row(error: CallError, row: usize) -> CallError {
+    match error {
+        CallError::Guest(mut record) => {
+            record.fields.push(("row".to_owned(), row.to_string()));
+            CallError::Guest(record)
+        }
+        CallError::Fatal(error) => CallError::Fatal(error),
+    }
+}
+
+/// Statements in an error are cut here: a person looks at them.
+const SHOWN: usize = 2000;
+
+pub(crate) fn in_script(error: CallError, statement: &Statement<'_>) -> CallError {
+    let CallError::Guest(mut record) = error else {
+        return error;
+    };
+    let (mut line, mut column) = (statement.line, statement.column);
+    if let Some(position) = record.position {
+        let (down, right) = super::parameters::position_to_line_column(statement.text, position);
+        column = if down == 1 { column + right - 1 } else { right };
+        line += down - 1;
+    }
+    record.fields.push(("line".to_owned(), line.to_string()));
+    record.fields.push(("column-number".to_owned(), column.to_string()));
+    record.fields.push(("statement".to_owned(), statement.text.chars().take(SHOWN).collect()));
+    CallError::Guest(record)
+}
+
+fn borrowed<'p>(parameters: &'p [Parameter<'_>]) -> Vec<(&'p (dyn ToSql + Sync), Type)> {
+    parameters.iter().map(|p| (p as &(dyn ToSql + Sync), p.pg_type())).collect()
+}
+
+async fn collect(stream: RowStream) -> Result<Vec<Row>, tokio_postgres::Error> {
+    use futures_util::TryStreamExt as _;
+    let mut stream = pin!(stream);
+    let mut rows = Vec::new();
+    while let Some(row) = stream.try_next().await? {
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// A cell as it came, of whatever type.
+struct Raw<'a>(Option<&'a [u8]>);
+
+impl<'a> FromSql<'a> for Raw<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(Some(raw)))
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(None))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+fn raw(row: &Row, index: usize) -> Option<&[u8]> {
+    row.get::<_, Raw<'_>>(index).0
+}

@@ -1,0 +1,169 @@
+//! The migration lock: at most one wmigrate changes a database at a time.
+//!
+//! A session advisory lock, so that it dies with its holder. It is polled from outside any transaction: a session that
+//! waits *inside* `pg_advisory_lock` holds a snapshot, for which CREATE INDEX CONCURRENTLY in the holder would wait for ever.
+
+use super::connection::Connection;
+use super::error::Error;
+use super::pooler;
+use super::settings::Settings;
+use std::fmt;
+use std::time::{Duration, Instant};
+use tokio_postgres::types::Type;
+
+/// How long to wait for the lock.
+#[derive(Debug, Clone)]
+pub struct LockOptions {
+    /// After this the wait is given up.
+    pub wait: Duration,
+}
+
+/// Who holds the lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Process id of the server's session.
+    pub pid: i32,
+    /// `application_name`, user and address as the server knows them.
+    pub who: String,
+    /// Seconds since that session began.
+    pub age: i64,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pid {} ({}), connected for {} s", self.pid, self.who, self.age)
+    }
+}
+
+/// The lock of one wmigrate schema. Databases have lock spaces of their own, so the schema's name is all that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key(i64);
+
+impl Key {
+    /// The key of `schema`.
+    #[must_use]
+    pub fn of_schema(schema: &str) -> Self {
+        let hash = blake3::derive_key("wmigrate migration lock 2026", schema.as_bytes());
+        Self(i64::from_le_bytes(*hash.first_chunk().expect("a hash has 32 bytes")))
+    }
+
+    /// An SQL expression that is true while this session holds the lock. A revision can give it away with
+    /// `pg_advisory_unlock_all()`, so it is asked again before each commit.
+    #[must_use]
+    pub fn held(self) -> String {
+        let [high, low] = self.halves();
+        format!(
+            "EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted \
+             AND pid = pg_catalog.pg_backend_pid() AND classid = {high} AND objid = {low} \
+             AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))"
+        )
+    }
+
+    /// As `pg_locks` shows a key of 64 bits.
+    fn halves(self) -> [u32; 2] {
+        let [a, b, c, d, e, f, g, h] = self.0.to_be_bytes();
+        [u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])]
+    }
+}
+
+/// Between two tries: from the first to the last, with jitter so that waiting runners do not move in step.
+const POLL: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(500)];
+
+/// Takes the lock. `waiting` hears who has it, whenever that changes; `stop` ends the wait.
+pub async fn acquire(
+    connection: &Connection,
+    settings: &Settings,
+    key: Key,
+    options: &LockOptions,
+    waiting: &mut (dyn FnMut(&Holder) + Send),
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Result<(), Error> {
+    let begun = Instant::now();
+    let mut told: Option<i32> = None;
+    let mut pause = POLL[0];
+    let mut checked = false;
+    loop {
+        let row = connection
+            .query(
+                "taking the migration lock",
+                "SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_try_advisory_lock($1)",
+                &[(&key.0, Type::INT8)],
+            )
+            .await?;
+        let row = row.first().expect("a SELECT without FROM gives one row");
+        // The check comes after the lock, while the session may still change under us.
+        if !checked && connection.behind_a_proxy(row.get(0)) {
+            pooler::refuse_transaction_pooling(connection, settings).await?;
+        }
+        checked = true;
+        if row.get(1) {
+            return Ok(());
+        }
+        if stop() {
+            return Err(Error::Stopped("waiting for the migration lock"));
+        }
+        let holder = holder(connection, key).await?;
+        if begun.elapsed() >= options.wait {
+            return Err(Error::Locked { waited: format!("{:?}", options.wait), holder });
+        }
+        if let Some(holder) = &holder
+            && told != Some(holder.pid)
+        {
+            told = Some(holder.pid);
+            waiting(holder);
+        }
+        let left = options.wait.saturating_sub(begun.elapsed());
+        tokio::time::sleep(jittered(pause).min(left)).await;
+        pause = (pause * 2).min(POLL[1]);
+    }
+}
+
+/// Gives the lock back. False means that it was not ours any more.
+pub async fn release(connection: &Connection, key: Key) -> Result<bool, Error> {
+    let rows = connection
+        .query("releasing the migration lock", "SELECT pg_catalog.pg_advisory_unlock($1)", &[(&key.0, Type::INT8)])
+        .await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
+}
+
+/// Who holds the lock now, as far as this role may know.
+pub async fn holder(connection: &Connection, key: Key) -> Result<Option<Holder>, Error> {
+    let [high, low] = key.halves();
+    let statement = format!(
+        "SELECT l.pid, pg_catalog.concat_ws(', ', nullif(a.application_name, ''), a.usename, a.client_addr::text), \
+         coalesce(extract(epoch FROM pg_catalog.now() - a.backend_start)::bigint, 0) \
+         FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+         WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted AND l.classid = {high} AND l.objid = {low} \
+         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
+    );
+    let rows = connection.query("asking who holds the migration lock", &statement, &[]).await?;
+    Ok(rows.first().map(|row| Holder { pid: row.get(0), who: row.get(1), age: row.get(2) }))
+}
+
+/// Between half of `pause` and all of it.
+pub(crate) fn jittered(pause: Duration) -> Duration {
+    let mut byte = [0u8];
+    // Without randomness the pause is merely whole.
+    let share = if getrandom::fill(&mut byte).is_ok() { u32::from(byte[0]) } else { 255 };
+    pause / 2 + pause / 2 * share / 255
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schema_has_one_key_for_ever() {
+        // Two versions of the tool must agree, or both would run.
+        assert_eq!(Key::of_schema("wmigrate"), Key::of_schema("wmigrate"));
+        assert_ne!(Key::of_schema("wmigrate"), Key::of_schema("other"));
+    }
+
+    #[test]
+    fn jitter_stays_between_half_and_all() {
+        for _ in 0..1000 {
+            let got = jittered(Duration::from_millis(100));
+            assert!((Duration::from_millis(50)..=Duration::from_millis(100)).contains(&got), "{got:?}");
+        }
+    }
+}
