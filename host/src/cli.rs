@@ -187,19 +187,25 @@ fn run(command: Command, global: &Global, printer: Printer) -> Result<ExitCode, 
         Command::Current(current) => current.run(global, &printer),
         Command::History(history) => done(history.run(global, &printer)),
         Command::Heads(heads) => done(heads.run(global, &printer)),
-        Command::Branches(branches) => done(branches.run(global, &printer)),
+        Command::Branches(branches::Branches {}) => done(branches::Branches::run(global, &printer)),
         Command::Show(show) => done(show.run(global, &printer)),
         Command::Stamp(stamp) => done(stamp.run(global, &printer)),
         Command::Edit(edit) => done(edit.run(global, &printer)),
         Command::EnsureVersion(ensure) => done(ensure.run(global, &printer)),
-        Command::ListTemplates(list) => done(list.run(global, &printer)),
+        Command::ListTemplates(list_templates::ListTemplates {}) => {
+            list_templates::ListTemplates::run(global, &printer);
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Build(build) => done(build.run(global, &printer)),
         Command::Plan(plan) => plan.run(global, &printer),
         Command::Status(status) => status.run(global, &printer),
         Command::Verify(verify) => done(verify.run(global, &printer)),
         Command::Log(log) => done(log.run(global, &printer)),
         Command::Db(db) => done(db.run(global, &printer)),
-        Command::Completions(completions) => done(completions.run(&printer)),
+        Command::Completions(completions) => {
+            completions.run(&printer);
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Man(man) => done(man.run(&printer)),
     }
 }

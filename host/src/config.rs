@@ -21,7 +21,7 @@ pub const FILE_NAME: &str = "wmigrate.toml";
 /// Name of the folder for outputs and the embedded database, beside the file.
 pub const STATE_FOLDER: &str = ".wmigrate";
 /// How long to wait for the migration lock: most upgrades end within it, and a deployment that hangs says so soon. (Flyway waits 50 s.)
-pub const DEFAULT_LOCK_WAIT: Duration = Duration::from_secs(60);
+pub const DEFAULT_LOCK_WAIT: Duration = Duration::from_mins(1);
 
 /// A configuration file is written by hand.
 const MAX_CONFIG: u64 = 1024 * 1024;
@@ -418,7 +418,7 @@ mod tests {
         let config = parse("", &[]).unwrap();
         assert_eq!(config.versions, [PathBuf::from("/p/versions")]);
         assert_eq!(config.database, Database { url: None, schema: "wmigrate".into(), pg_bin: None });
-        assert_eq!(config.lock_wait, Duration::from_secs(60));
+        assert_eq!(config.lock_wait, Duration::from_mins(1));
         assert!(config.limits.is_empty());
         assert_eq!(config.build, Build { locked: false, cargo: "cargo".into() });
         assert_eq!(config.templates, PathBuf::from("/p/templates"));

@@ -26,7 +26,7 @@ pub use guest::{CallError, GuestLimits};
 pub(crate) use guest::{in_script, refused_record, split_script};
 pub use lock::{Holder, LockOptions};
 pub use settings::Settings;
-pub use transaction::{Begin, FinishError, Proof, Transaction};
+pub use transaction::{Begin, FinishError, Parameters, Proof, Transaction};
 
 /// An identifier for use in SQL text.
 #[must_use]

@@ -23,7 +23,7 @@ use crate::graph;
 
 /// A source is read whole, hashed and handed to a compiler: what people write is a thousand times smaller.
 pub const MAX_SOURCE: u64 = 16 * 1024 * 1024;
-/// A component is held in memory and compiled; the largest known engine, CPython, has 18 MB.
+/// A component is held in memory and compiled; the largest known engine, `CPython`, has 18 MB.
 pub const MAX_COMPONENT: u64 = 64 * 1024 * 1024;
 /// Entries of all versions folders together: ten times the history we measure with.
 pub const MAX_FILES: usize = 100_000;
@@ -330,7 +330,7 @@ fn is_ignored(name: &str) -> bool {
     name.starts_with('.')
         || name.starts_with("__init__")
         || name.starts_with("README")
-        || name.ends_with(".md")
+        || Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("md"))
         || name.ends_with('~')
         || name == BUILT
 }

@@ -41,7 +41,9 @@ pub fn init(folder: &Path) -> Result<Vec<PathBuf>, Error> {
         .and_then(|()| ignore(folder, &mut written));
     if let Err(error) = result {
         // The reason is what the user needs; a leftover would only be refused by name at the next try.
-        written.iter().for_each(|path| drop(fs::remove_file(path)));
+        for path in &written {
+            drop(fs::remove_file(path));
+        }
         drop(fs::remove_dir(&versions));
         return Err(error);
     }

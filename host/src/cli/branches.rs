@@ -12,7 +12,7 @@ use clap::Args;
 pub struct Branches {}
 
 impl Branches {
-    pub(super) fn run(&self, global: &Global, printer: &Printer) -> Result<(), CliError> {
+    pub(super) fn run(global: &Global, printer: &Printer) -> Result<(), CliError> {
         let project = Project::load(global)?;
         let branches = history::branches(&project.map);
         if printer.json {

@@ -226,10 +226,10 @@ fn of_step(step: &runner::StepFailure) -> CliError {
     let mut error = CliError::of(Code::Failed, "revision_failed", step);
     match &step.failure {
         Failure::Returned(record) | Failure::Swallowed(Some(record)) => {
-            if let Some(place) = place_of(record) {
-                if let Some(cause) = error.causes.first_mut() {
-                    cause.push_str(&place);
-                }
+            if let Some(place) = place_of(record)
+                && let Some(cause) = error.causes.first_mut()
+            {
+                cause.push_str(&place);
             }
             if let Some(detail) = &record.detail {
                 error.causes.push(format!("detail: {}", crate::runtime::printable(detail)));

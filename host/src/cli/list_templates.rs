@@ -1,7 +1,6 @@
 //! `list_templates`: what a new revision can be made from.
 
 use super::Global;
-use super::exit::CliError;
 use super::print::Printer;
 use super::project::configuration;
 use crate::authoring::template;
@@ -14,7 +13,7 @@ use std::path::PathBuf;
 pub struct ListTemplates {}
 
 impl ListTemplates {
-    pub(super) fn run(&self, global: &Global, printer: &Printer) -> Result<(), CliError> {
+    pub(super) fn run(global: &Global, printer: &Printer) {
         // Without a project there are still the built-in ones.
         let folder = configuration(global).map_or_else(|_| PathBuf::from("templates"), |(config, _)| config.templates);
         let listed = template::list_templates(&folder);
@@ -25,6 +24,5 @@ impl ListTemplates {
             printer.lines(["Available templates:".to_owned(), String::new()]);
             printer.lines(listed.iter().map(|t| format!("{} - {}", t.name, t.synopsis)));
         }
-        Ok(())
     }
 }

@@ -4,11 +4,11 @@ use super::Global;
 use super::exit::{CliError, Code};
 use super::print::Printer;
 use crate::config::Config;
+use crate::embedded;
 use crate::graph::Map;
 use crate::sql::{Connection, Settings};
 use crate::state::{self, Standing};
 use crate::versions::Versions;
-use crate::{embedded, sql};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl Project {
 
     /// Connects and reads the version rows.
     pub(super) async fn connect(&self, settings: &Settings) -> Result<(Connection, Standing), CliError> {
-        let connection = Connection::open(settings).await.map_err(sql::Error::from)?;
+        let connection = Connection::open(settings).await?;
         let standing = state::read(&connection, self.schema()).await?;
         Ok((connection, standing))
     }

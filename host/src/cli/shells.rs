@@ -21,11 +21,10 @@ pub struct Man {
 }
 
 impl Completions {
-    pub(super) fn run(&self, printer: &Printer) -> Result<(), CliError> {
+    pub(super) fn run(&self, printer: &Printer) {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut super::command(), "wmigrate", &mut script);
         printer.lines(String::from_utf8_lossy(&script).lines());
-        Ok(())
     }
 }
 

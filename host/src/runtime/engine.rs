@@ -124,7 +124,7 @@ impl Runtime {
         let outcome = match result {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(Failure::Returned(error)),
-            Err(error) => Err(outcome::failure_of(error, state.memory.reached, &limits, output.clone())),
+            Err(error) => Err(outcome::failure_of(error, state.memory.reached, &limits, &output)),
         };
         if outcome.is_ok() && !output.trim().is_empty() {
             events(Event::Log(Level::Warning, super::printable(output.trim_end())));

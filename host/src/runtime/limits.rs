@@ -32,7 +32,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             memory: 256 * MIB,
-            cpu: Duration::from_secs(60),
+            cpu: Duration::from_mins(1),
             stack: MIB,
             result_size: 64 * MIB,
             statement_size: 16 * MIB,
@@ -94,7 +94,7 @@ impl fmt::Display for Limit {
 
 impl std::error::Error for Limit {}
 
-/// Table elements of a component: a CPython has some 10,000, an attacker wants billions.
+/// Table elements of a component: a `CPython` has some 10,000, an attacker wants billions.
 const TABLE_ELEMENTS: usize = 200_000;
 
 /// Holds memory and tables. The memories of a component are added up.
@@ -186,7 +186,7 @@ mod tests {
         };
         check(Limit::Memory(256 * MIB), "it asked for more memory than its limit of 256 MiB", Some("memory"));
         check(
-            Limit::Cpu(Duration::from_secs(60)),
+            Limit::Cpu(Duration::from_mins(1)),
             "it ran longer than its limit of 60s (time in SQL not counted)",
             Some("cpu"),
         );

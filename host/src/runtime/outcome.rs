@@ -67,7 +67,7 @@ pub enum Stop {
 const FRAMES: usize = 12;
 
 /// Turns what wasmtime reports into a failure. `reached` is the limit the store's own bookkeeping saw.
-pub(super) fn failure_of(error: wasmtime::Error, reached: Option<Limit>, limits: &Limits, output: String) -> Failure {
+pub(super) fn failure_of(error: wasmtime::Error, reached: Option<Limit>, limits: &Limits, output: &str) -> Failure {
     let frames = error.downcast_ref::<WasmBacktrace>().map(frames_of).unwrap_or_default();
     let trap = error.downcast_ref::<Trap>().copied();
     let error = match error.downcast::<Stop>() {

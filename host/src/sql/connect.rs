@@ -76,7 +76,7 @@ pub async fn connect(settings: &Settings) -> Result<Connected, Error> {
                 // A server that says no to the login says so for all of them, as in libpq.
                 Err(error) if error.is_final() => return Err(error),
                 Err(error) if worst.as_ref().is_none_or(|worst| !worst.reached() && error.reached()) => {
-                    worst = Some(error)
+                    worst = Some(error);
                 }
                 Err(_) => {}
             }

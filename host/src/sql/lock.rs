@@ -61,8 +61,9 @@ impl Key {
 
     /// As `pg_locks` shows a key of 64 bits.
     fn halves(self) -> [u32; 2] {
-        let [a, b, c, d, e, f, g, h] = self.0.to_be_bytes();
-        [u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])]
+        let bits = u64::from_be_bytes(self.0.to_be_bytes());
+        let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).expect("it was cut to 32 bits");
+        [half(bits >> 32), half(bits)]
     }
 }
 

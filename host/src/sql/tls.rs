@@ -1,4 +1,4 @@
-//! TLS as libpq does it for each `sslmode`, by rustls: the SSLRequest, which certificates are checked and how, and the
+//! TLS as libpq does it for each `sslmode`, by rustls: the `SSLRequest`, which certificates are checked and how, and the
 //! client's own certificate. It takes a raw stream and gives a stream; who tries which mode again is `connect`'s affair.
 
 mod binding;

@@ -41,6 +41,9 @@ pub struct Transaction {
     pub(super) last_error: Option<SqlError>,
 }
 
+/// Parameters of the host's own statements, each with its type.
+pub type Parameters<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
+
 /// Why a commit did not happen, or may not have happened. The connection comes back where it is of use.
 #[derive(Debug)]
 pub enum FinishError {
@@ -159,7 +162,7 @@ impl Transaction {
     /// Steps 1 to 5 above.
     pub async fn commit(
         self,
-        last: Option<(&str, &[(&(dyn ToSql + Sync), Type)])>,
+        last: Option<(&str, Parameters<'_>)>,
     ) -> Result<Connection, (Option<Connection>, FinishError)> {
         let client = &self.connection.client;
         let (seal, done, commit) = tokio::join!(

@@ -324,7 +324,7 @@ mod tests {
     fn drops_a_large_row_and_all_after_it() {
         let small = message(b'D', &[1; 10]);
         let end = message(b'Z', b"I");
-        let large = message(b'D', &[2; 300_000]);
+        let large = message(b'D', &vec![2; 300_000]);
         let input = [start(), small.clone(), large, small.clone(), end.clone(), small.clone(), end.clone()].concat();
         for step in [1, 1000, 1_000_000] {
             let (output, wire) = check(&input, step, |wire| wire.set_message_limit(1000));

@@ -125,7 +125,7 @@ pub enum Error {
         line: usize,
     },
     /// A key nobody knows.
-    #[error("unknown key `{key}`{}", suggestion(.meant))]
+    #[error("unknown key `{key}`{}", suggestion(.meant.as_ref()))]
     UnknownKey {
         /// The key.
         key: String,
@@ -190,9 +190,8 @@ impl Error {
 /// Reads the block from the beginning of a file: all of it, or at least as much as holds the block.
 pub fn parse(head: &[u8], language: Language) -> Result<FrontMatter, Error> {
     let comment = language.comment().unwrap_or("--");
-    let text = std::str::from_utf8(head).map_err(|bad| Error::NotUtf8 {
-        line: 1 + head[..bad.valid_up_to()].iter().filter(|byte| **byte == b'\n').count(),
-    })?;
+    let text =
+        std::str::from_utf8(head).map_err(|bad| Error::NotUtf8 { line: 1 + newlines(&head[..bad.valid_up_to()]) })?;
     let block = Block::find(text, comment)?;
     let table = DeTable::parse(&block.toml)
         .map_err(|bad| Error::NotToml { message: bad.message().to_owned(), line: block.line_of(bad.span()) })?;
@@ -276,7 +275,7 @@ impl Block {
         let end = span.map_or(0, |span| span.start.min(self.toml.len()));
         // An error at the very end is one of the last line, not of the closing one.
         let before = &self.toml.as_bytes()[..end];
-        let lines = before.iter().filter(|byte| **byte == b'\n').count();
+        let lines = newlines(before);
         self.line + 1 + lines.min(self.toml.lines().count().saturating_sub(1))
     }
 
@@ -478,8 +477,12 @@ fn no_block_above(text: &str, first_code: usize, comment: &'static str) -> Error
     below.map_or(Error::NoBlock { comment }, |(number, _)| Error::Misplaced { comment, line: number + 1 })
 }
 
-fn suggestion(meant: &Option<String>) -> String {
-    meant.as_ref().map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default()
+fn newlines(bytes: &[u8]) -> usize {
+    bytes.split(|byte| *byte == b'\n').count() - 1
+}
+
+fn suggestion(meant: Option<&String>) -> String {
+    meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default()
 }
 
 #[cfg(test)]

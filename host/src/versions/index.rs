@@ -114,7 +114,9 @@ impl Writer {
 
     fn texts(&mut self, texts: &[String]) {
         self.0.extend_from_slice(&u32::try_from(texts.len()).expect("a list in 64 KiB").to_le_bytes());
-        texts.iter().for_each(|text| self.text(text));
+        for text in texts {
+            self.text(text);
+        }
     }
 
     fn optional(&mut self, text: Option<&String>) {
@@ -164,6 +166,7 @@ impl Reader<'_> {
         (0..self.length()?).map(|_| self.text()).collect()
     }
 
+    #[allow(clippy::option_option, reason = "the outer one is the index's end, the inner one the value's absence")]
     fn optional(&mut self) -> Option<Option<String>> {
         Some(self.texts()?.pop())
     }

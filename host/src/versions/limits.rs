@@ -93,6 +93,7 @@ impl Limits {
     }
 
     /// These limits, and those of `base` where nothing is set here.
+    #[must_use]
     pub fn over(self, base: Self) -> Self {
         Self {
             memory: self.memory.or(base.memory),

@@ -460,7 +460,7 @@ mod tests {
         check(&with(b"{"), "section `wmigrate:revision` does not hold the JSON of a revision");
         check(&with(br#"{"v":2}"#), "section `wmigrate:revision` is of version 2; this wmigrate knows version 1");
         check(&with(br#"{"v":1,"revision":"","world":""}"#), "section `wmigrate:revision` has no `revision`");
-        check(&with(&[b' '; 70_000]), "section `wmigrate:revision` has 70000 bytes; at most 65536 are read");
+        check(&with(&vec![b' '; 70_000]), "section `wmigrate:revision` has 70000 bytes; at most 65536 are read");
         let stamped = stamp(&component(10), &Metadata::new(&front()), None).unwrap();
         check(&stamped[..60], "the component is truncated: a section at byte 8 goes beyond the end of the file");
         assert!(code_digest(&stamped[..stamped.len() - 1]).is_err());
