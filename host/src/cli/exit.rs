@@ -244,7 +244,15 @@ fn of_step(step: &runner::StepFailure) -> CliError {
                 error.kind = "limit";
             }
         }
-        Failure::Swallowed(None) | Failure::Ended => {}
+        Failure::Swallowed(None) => {}
+        Failure::Ended => {
+            error.kind = "transaction_ended";
+            error.hint = Some(
+                "what it had done before may be committed without a version row: look at what it touches, \
+                 and please report how it did that"
+                    .to_owned(),
+            );
+        }
         Failure::Limit(limit) => {
             error.code = Code::Sandbox;
             error.kind = "limit";

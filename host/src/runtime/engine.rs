@@ -5,8 +5,9 @@ use super::imports::{self, Door, State};
 use super::outcome::{self, Failure, Stop};
 use super::{Call, Event, Outcome};
 use crate::bindings::{Level, RevisionPre, Way};
+use std::hash::{Hash as _, Hasher};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine, Store, UpdateDeadline};
@@ -43,6 +44,8 @@ pub struct Runtime {
     linker: Linker<State>,
     cache: Cache,
     limits_stack: u64,
+    /// Part of an entry's name in the cache.
+    compatibility: String,
     stopping: Arc<AtomicBool>,
 }
 
@@ -72,13 +75,14 @@ impl Runtime {
         imports::add_to_linker(&mut linker).map_err(engine_error)?;
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(engine_error)?;
         tick(&engine);
-        Ok(Self { engine, linker, cache, limits_stack: stack, stopping })
+        let compatibility = compatibility(&engine);
+        Ok(Self { engine, linker, cache, limits_stack: stack, compatibility, stopping })
     }
 
     /// Makes a component ready: from the cache, or by compiling it. `digest` names its code, whatever its metadata.
     /// Blocking: tens of milliseconds for a small component that is not cached.
     pub fn load(&self, digest: &str, component: &[u8]) -> Result<(Code, Option<CacheNote>), Error> {
-        let name = format!("{digest}-{}", self.compatibility());
+        let name = format!("{digest}-{}", self.compatibility);
         if let Some(code) = self.cache.get(&name) {
             // SAFETY: `deserialize` runs whatever native code it is given. These bytes were just authenticated with a key
             // that only this user can read, under a name that holds the digest of the component and the engine's version
@@ -132,26 +136,6 @@ impl Runtime {
         (state.door, outcome)
     }
 
-    /// What must be equal for compiled code to be loaded: version and settings of the engine, and the machine.
-    fn compatibility(&self) -> &str {
-        static NAME: OnceLock<String> = OnceLock::new();
-        NAME.get_or_init(|| {
-            use std::hash::{Hash as _, Hasher as _};
-            struct Blake(blake3::Hasher);
-            impl std::hash::Hasher for Blake {
-                fn finish(&self) -> u64 {
-                    u64::from_le_bytes(*self.0.finalize().as_bytes().first_chunk().expect("a hash has 32 bytes"))
-                }
-                fn write(&mut self, bytes: &[u8]) {
-                    self.0.update(bytes);
-                }
-            }
-            let mut hasher = Blake(blake3::Hasher::new());
-            self.engine.precompile_compatibility_hash().hash(&mut hasher);
-            format!("{:016x}", hasher.finish())
-        })
-    }
-
     fn ready(&self, component: &Component) -> Result<Code, Error> {
         let known = |name: &str| name.starts_with("wasi:") || imports::OFFERED.contains(&name);
         let imported = component.component_type();
@@ -165,6 +149,22 @@ impl Runtime {
         let pre = RevisionPre::new(instance).map_err(|error| Error::WrongWorld(format!("{error:#}")))?;
         Ok(Code { pre })
     }
+}
+
+/// What must be equal for compiled code to be loaded: version and settings of the engine, and the machine.
+fn compatibility(engine: &Engine) -> String {
+    struct Blake(blake3::Hasher);
+    impl Hasher for Blake {
+        fn finish(&self) -> u64 {
+            u64::from_le_bytes(*self.0.finalize().as_bytes().first_chunk().expect("a hash has 32 bytes"))
+        }
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+    }
+    let mut hasher = Blake(blake3::Hasher::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 async fn call_export(

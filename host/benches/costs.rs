@@ -1,0 +1,163 @@
+//! What the sandbox costs: compiling, loading, instantiating, calling, and rows across the boundary. `cargo bench`.
+//!
+//! Prints a table of medians. Nothing here asserts a time: a busy machine is not a failure. Needs a Rust toolchain with
+//! the wasm32 target, to build the guest, and a PostgreSQL that the embedded server can find.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a bench prints, and a failed step is its end"
+)]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+use wmigrate::authoring::language::rust::{RustBuild, build};
+use wmigrate::bindings::Way;
+use wmigrate::embedded::{Options, Search, ensure};
+use wmigrate::engines;
+use wmigrate::runtime::{Cache, Call, Code, Door, Limits, Recorded, Runtime};
+use wmigrate::sql::{Begin, Connection, Settings, Transaction};
+
+fn main() {
+    let folder = std::env::temp_dir().join(format!("wmigrate-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    run(&folder);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+fn run(folder: &Path) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/guest.rs");
+    let dependencies = toml::Table::new();
+    let guest = build(&RustBuild {
+        source: &source,
+        revision: "be0c4ba5e000",
+        dependencies: &dependencies,
+        build_dir: &folder.join("rust"),
+    })
+    .unwrap()
+    .component;
+
+    println!("{:44} {:>12}", "what", "median");
+    let uncached = runtime(None);
+    line(
+        &format!("compile a Rust component ({} kB)", guest.len() / 1024),
+        median(9, || {
+            uncached.load("none", &guest).unwrap();
+        }),
+    );
+    line(
+        "compile the JavaScript engine",
+        median(3, || {
+            uncached.load("none", engines::JS.component).unwrap();
+        }),
+    );
+    let cached = runtime(Some(&folder.join("cache")));
+    let (code, _) = cached.load("guest", &guest).unwrap();
+    let (js, _) = cached.load("js", engines::JS.component).unwrap();
+    line(
+        "load the Rust component from the cache",
+        median(51, || {
+            cached.load("guest", &guest).unwrap();
+        }),
+    );
+    line(
+        "load the JavaScript engine from the cache",
+        median(21, || {
+            cached.load("js", engines::JS.component).unwrap();
+        }),
+    );
+
+    let io = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let once = |code: &Code, work: &str, count: u64, payload: Option<&str>| {
+        io.block_on(cached.run(code, &call(work, count, payload), Door::Script(Recorded::default()))).1.unwrap();
+    };
+    line("instantiate and run an empty Rust revision", median(201, || once(&code, "nothing", 0, None)));
+    let script = "export function upgrade() {}\nexport function downgrade() {}\n";
+    line("instantiate and run an empty JavaScript one", median(51, || once(&js, "nothing", 0, Some(script))));
+    let calls = 500_000;
+    line("a host call (context.now)", median(5, || once(&code, "calls", calls, None)) / u32::try_from(calls).unwrap());
+
+    with_database(folder, &io, &cached, &code);
+}
+
+/// What needs a server, each beside the same work of the bare driver in this very process.
+fn with_database(folder: &Path, io: &tokio::runtime::Runtime, runtime: &Runtime, code: &Code) {
+    let search = Search {
+        explicit: None,
+        path: std::env::var_os("PATH").as_deref().map(|path| Box::leak(path.to_owned().into_boxed_os_str()) as &_),
+        cache: folder,
+        major: None,
+        download: true,
+        say: &|text| println!("{text}"),
+    };
+    let server = ensure(&Options::new(folder.join("state")), &search).unwrap();
+    let settings = Settings::resolve(Some(&server.url()), &|_| None).unwrap();
+    let begin = Begin { lock_timeout: Duration::from_secs(2), statement_timeout: Duration::ZERO };
+    let mut connection = io.block_on(Connection::open(&settings)).unwrap();
+    io.block_on(connection.batch("preparing", "CREATE TABLE bench_many (id bigint, name text)")).unwrap();
+
+    let mut timed = |work: &str, count: u64, rounds: usize| {
+        let mut times = Vec::new();
+        for _ in 0..rounds {
+            let taken = std::mem::replace(&mut connection, io.block_on(Connection::open(&settings)).unwrap());
+            let transaction = io.block_on(Transaction::begin(taken, &begin)).map_err(|(_, error)| error).unwrap();
+            let begun = Instant::now();
+            let (door, outcome) =
+                io.block_on(runtime.run(code, &call(work, count, None), Door::Live(Box::new(transaction))));
+            times.push(begun.elapsed());
+            outcome.unwrap();
+            let Door::Live(transaction) = door else { unreachable!() };
+            connection = io.block_on(transaction.rollback()).unwrap();
+        }
+        times.sort();
+        times[rounds / 2]
+    };
+    let statements = 2_000;
+    line("sql.execute(\"SELECT 1\")", timed("executes", statements, 5) / u32::try_from(statements).unwrap());
+    line("sql.execute-many, a row of 2 columns", timed("many", 20_000, 3) / 20_000);
+    let rows = 100_000;
+    line("sql.query, a row of 4 columns", timed("rows", rows, 5) / u32::try_from(rows).unwrap());
+    line("sql.query-columns, a row of 4 columns", timed("columns", rows, 5) / u32::try_from(rows).unwrap());
+    drop(connection);
+    server.stop().unwrap();
+}
+
+fn runtime(cache: Option<&Path>) -> Runtime {
+    Runtime::new(Cache::open(cache).0, Limits::default().stack, Arc::new(AtomicBool::new(false))).unwrap()
+}
+
+fn call(work: &str, count: u64, payload: Option<&str>) -> Call {
+    let arguments = vec![("work".to_owned(), work.to_owned()), ("count".to_owned(), count.to_string())];
+    Call {
+        revision: "be0c4ba5e000".to_owned(),
+        direction: Way::Upgrade,
+        x_arguments: Arc::new(arguments),
+        payload: payload.map(Into::into),
+        limits: Limits::default(),
+        events: Arc::new(|_| {}),
+    }
+}
+
+fn median(rounds: usize, mut work: impl FnMut()) -> Duration {
+    let mut times: Vec<_> = (0..rounds)
+        .map(|_| {
+            let begun = Instant::now();
+            work();
+            begun.elapsed()
+        })
+        .collect();
+    times.sort();
+    times[rounds / 2]
+}
+
+fn line(what: &str, took: Duration) {
+    let text = match took.as_nanos() {
+        ns if ns < 10_000 => format!("{ns} ns"),
+        ns if ns < 10_000_000 => format!("{:.1} µs", took.as_secs_f64() * 1e6),
+        _ => format!("{:.1} ms", took.as_secs_f64() * 1e3),
+    };
+    println!("{what:44} {text:>12}");
+}
