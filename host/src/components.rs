@@ -15,7 +15,7 @@ use crate::versions::section::{self, Metadata};
 use crate::versions::{self, Content, File, FrontMatter, Language, TransactionMode, Versions};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 /// What may be done about a source that was never built.
 #[derive(Debug, Clone, Copy, Default)]
@@ -214,7 +214,7 @@ struct Shared {
     build: PathBuf,
     config: Config,
     /// Compiled engines: each is loaded once a run.
-    engines: Mutex<HashMap<String, Arc<OnceLock<Code>>>>,
+    engines: Mutex<HashMap<String, Arc<Mutex<Option<Code>>>>>,
 }
 
 /// The work of making one revision ready. Owned, so that it can be done on another thread.
@@ -426,11 +426,14 @@ impl Job {
             let mut engines = self.shared.engines.lock().expect("no holder of this lock panics");
             Arc::clone(engines.entry(engine.digest().to_owned()).or_default())
         };
-        if let Some(code) = slot.get() {
+        // Held while the engine is loaded: whoever else needs it waits instead of compiling it again.
+        let mut slot = slot.lock().expect("no holder of this lock panics");
+        if let Some(code) = slot.as_ref() {
             return Ok((code.clone(), None));
         }
         let (code, note) = runtime.load(engine.digest(), engine.component)?;
-        Ok((slot.get_or_init(|| code).clone(), note))
+        *slot = Some(code.clone());
+        Ok((code, note))
     }
 
     fn limits(&self) -> versions::Limits {

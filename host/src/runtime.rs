@@ -4,6 +4,7 @@
 
 mod cache;
 mod engine;
+mod functions;
 mod imports;
 mod limits;
 mod outcome;

@@ -1,6 +1,7 @@
 //! The engine: made once, lazily, because a run with nothing to do needs none; and what it makes of a component.
 
 use super::cache::{Cache, CacheNote};
+use super::functions::Functions;
 use super::imports::{self, Door, State};
 use super::outcome::{self, Failure, Stop};
 use super::{Call, Event, Outcome};
@@ -70,6 +71,7 @@ impl Runtime {
             .cranelift_nan_canonicalization(true)
             .wasm_relaxed_simd(false)
             .memory_init_cow(true);
+        config.enable_incremental_compilation(Arc::new(Functions::default())).map_err(engine_error)?;
         let engine = Engine::new(&config).map_err(engine_error)?;
         let mut linker = Linker::new(&engine);
         imports::add_to_linker(&mut linker).map_err(engine_error)?;
