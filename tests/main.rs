@@ -6,3 +6,5 @@
 mod embedded;
 mod oracle;
 mod support;
+mod tidy;
+mod wit;

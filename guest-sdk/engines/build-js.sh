@@ -21,5 +21,5 @@ cp "$here/../js/package.json" "$here/../js/package-lock.json" "$work"
   --output "$work/js.wasm"
 # The compiler's own panic messages name the folders of whoever built it, which belong to nobody here. The same length keeps every
 # offset.
-perl -pi -e 's{/home/runner/[.]cargo/(?:registry/src/[a-z.]+-[0-9a-f]+|git/checkouts/[^/]+/[^/]+)}{"/" . "_" x (length($&) - 1)}ge' "$work/js.wasm"
+perl -pi -e 's{/home/[^/]+/[.]cargo/(?:registry/src/[a-z.]+-[0-9a-f]+|git/checkouts/[^/]+/[^/]+)}{"/" . "_" x (length($&) - 1)}ge' "$work/js.wasm"
 mv "$work/js.wasm" "$here/js.wasm"

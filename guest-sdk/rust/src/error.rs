@@ -53,11 +53,7 @@ impl Error {
     /// A further field: `schema`, `table`, `column`, `datatype`, `constraint`, `where`, `line` and so on.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.0
-            .fields
-            .iter()
-            .find(|(field, _)| field == name)
-            .map(|(_, value)| value.as_str())
+        self.0.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 
     /// The whole record: detail, hint and position too.
@@ -159,10 +155,7 @@ mod tests {
 
     fn check(result: Result<()>, kind: &str, sqlstate: &str, message: &str) {
         let error = result.expect_err("must fail");
-        assert_eq!(
-            (error.kind(), error.sqlstate(), error.message()),
-            (kind, sqlstate, message)
-        );
+        assert_eq!((error.kind(), error.sqlstate(), error.message()), (kind, sqlstate, message));
     }
 
     #[test]
@@ -203,10 +196,7 @@ mod tests {
         fn raw_call(record: raw::Error) -> Result<()> {
             Err(record)?
         }
-        for error in [
-            from_host(record.clone()),
-            raw_call(record.clone()).expect_err("must fail"),
-        ] {
+        for error in [from_host(record.clone()), raw_call(record.clone()).expect_err("must fail")] {
             assert_eq!(error.field("constraint"), Some("plugin_pkey"));
             assert_eq!(raw::Error::from(error), record);
         }
@@ -227,9 +217,6 @@ mod tests {
             }
         }
         let error = Error::from(Outer("".parse::<i32>().expect_err("empty")));
-        assert_eq!(
-            error.record().detail.as_deref(),
-            Some("caused by: cannot parse integer from empty string")
-        );
+        assert_eq!(error.record().detail.as_deref(), Some("caused by: cannot parse integer from empty string"));
     }
 }

@@ -22,10 +22,7 @@ impl Rows {
 
 impl From<RowSet> for Rows {
     fn from(set: RowSet) -> Self {
-        Self {
-            columns: set.columns.into(),
-            rows: set.rows.into_iter(),
-        }
+        Self { columns: set.columns.into(), rows: set.rows.into_iter() }
     }
 }
 
@@ -34,10 +31,7 @@ impl Iterator for Rows {
 
     fn next(&mut self) -> Option<Row> {
         let cells = self.rows.next()?;
-        Some(Row {
-            columns: Rc::clone(&self.columns),
-            cells,
-        })
+        Some(Row { columns: Rc::clone(&self.columns), cells })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -81,10 +75,7 @@ impl Row {
 
     /// Moves a cell out and converts it.
     fn take<T: FromValue>(&mut self, place: usize) -> Result<T> {
-        let cell = self
-            .cells
-            .get_mut(place)
-            .map_or(Value::Null, |cell| std::mem::replace(cell, Value::Null));
+        let cell = self.cells.get_mut(place).map_or(Value::Null, |cell| std::mem::replace(cell, Value::Null));
         self.convert(place, cell)
     }
 
@@ -108,20 +99,13 @@ pub trait ColumnIndex {
 
 impl ColumnIndex for usize {
     fn place(&self, columns: &[Column]) -> Result<usize> {
-        if *self < columns.len() {
-            Ok(*self)
-        } else {
-            Err(no_column(&self.to_string()))
-        }
+        if *self < columns.len() { Ok(*self) } else { Err(no_column(&self.to_string())) }
     }
 }
 
 impl ColumnIndex for &str {
     fn place(&self, columns: &[Column]) -> Result<usize> {
-        columns
-            .iter()
-            .position(|column| column.name == *self)
-            .ok_or_else(|| no_column(self))
+        columns.iter().position(|column| column.name == *self).ok_or_else(|| no_column(self))
     }
 }
 
@@ -162,16 +146,7 @@ fn mismatch(column: Option<&Column>, null: bool, wanted: &str) -> Error {
         let message = ["column `", name, "` is NULL: read it as `Option<", wanted, ">`"].concat();
         return Error::result("22004", message);
     }
-    let message = [
-        "column `",
-        name,
-        "` is ",
-        type_name,
-        ", which does not fit `",
-        wanted,
-        "`",
-    ]
-    .concat();
+    let message = ["column `", name, "` is ", type_name, ", which does not fit `", wanted, "`"].concat();
     Error::result("42804", message)
 }
 
@@ -182,13 +157,7 @@ fn no_column(name: &str) -> Error {
 
 #[cold]
 fn wrong_width(wanted: usize, found: usize) -> Error {
-    let message = [
-        "the result has ",
-        &found.to_string(),
-        " columns, read as ",
-        &wanted.to_string(),
-    ]
-    .concat();
+    let message = ["the result has ", &found.to_string(), " columns, read as ", &wanted.to_string()].concat();
     Error::result("42804", message)
 }
 
@@ -197,17 +166,10 @@ mod tests {
     use super::*;
 
     fn rows() -> Rows {
-        let column = |name: &str, type_name: &str| Column {
-            name: name.into(),
-            oid: 0,
-            type_name: type_name.into(),
-        };
+        let column = |name: &str, type_name: &str| Column { name: name.into(), oid: 0, type_name: type_name.into() };
         Rows::from(RowSet {
             columns: vec![column("id", "bigint"), column("name", "text")],
-            rows: vec![
-                vec![Value::Int8(7), Value::Text("a".into())],
-                vec![Value::Int8(8), Value::Null],
-            ],
+            rows: vec![vec![Value::Int8(7), Value::Text("a".into())], vec![Value::Int8(8), Value::Null]],
         })
     }
 
@@ -233,10 +195,7 @@ mod tests {
         let row = rows().next().expect("a row");
         assert_eq!(row.get::<i64>("id").ok(), Some(7));
         assert_eq!(row.get::<String>(1).ok().as_deref(), Some("a"));
-        assert_eq!(
-            row.get::<i64>("ID").expect_err("no such column").message(),
-            "the result has no column `ID`"
-        );
+        assert_eq!(row.get::<i64>("ID").expect_err("no such column").message(), "the result has no column `ID`");
         assert_eq!(row.get::<i64>(2).expect_err("no such column").sqlstate(), "42703");
     }
 }

@@ -41,9 +41,7 @@ pub fn execute_many<R: Into<Vec<Value>>>(statement: &str, rows: impl IntoIterato
 
 /// All rows of a result, in memory. For a look at a few thousand rows; [`query_columns`] is for more.
 pub fn query(statement: &str, params: impl AsRef<[Value]>) -> Result<Rows> {
-    host::query(statement, params.as_ref())
-        .map(Rows::from)
-        .map_err(from_host)
+    host::query(statement, params.as_ref()).map(Rows::from).map_err(from_host)
 }
 
 /// The one row of a result, read. No row is an error with SQLSTATE P0002, more than one P0003, as in PL/pgSQL.

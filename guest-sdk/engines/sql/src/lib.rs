@@ -81,7 +81,7 @@ fn sections(text: &str, way: Way) -> String {
         if running && marker.is_none() {
             kept.push_str(line);
         } else if line.ends_with("\n") {
-            kept.push_str("\n");
+            kept.push('\n');
         }
     }
     kept
@@ -91,10 +91,7 @@ fn sections(text: &str, way: Way) -> String {
 /// 3 kB of them.
 fn lines(mut text: &str) -> impl Iterator<Item = &str> {
     core::iter::from_fn(move || {
-        let end = text
-            .bytes()
-            .position(|byte| byte == b'\n')
-            .map_or(text.len(), |place| place + 1);
+        let end = text.bytes().position(|byte| byte == b'\n').map_or(text.len(), |place| place + 1);
         let (line, rest) = text.split_at_checked(end)?;
         text = rest;
         (!line.is_empty()).then_some(line)
@@ -145,10 +142,6 @@ mod tests {
     #[test]
     fn markers_stand_alone_on_their_line() {
         check("\u{feff}\t-- wmigrate:upgrade \r\nA;\r\n", "\nA;\r\n", "\n\n");
-        check(
-            "--wmigrate:upgrade\n-- wmigrate:upgrade now\n",
-            "--wmigrate:upgrade\n-- wmigrate:upgrade now\n",
-            "\n\n",
-        );
+        check("--wmigrate:upgrade\n-- wmigrate:upgrade now\n", "--wmigrate:upgrade\n-- wmigrate:upgrade now\n", "\n\n");
     }
 }

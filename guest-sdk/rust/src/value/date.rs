@@ -43,10 +43,7 @@ impl Date {
         let (era, of_era) = (march_year.div_euclid(400), march_year.rem_euclid(400));
         let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
         let unix = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
-        i32::try_from(unix - UNIX_TO_SERVER_DAYS)
-            .ok()
-            .filter(|days| *days != i32::MIN && *days != i32::MAX)
-            .map(Self)
+        i32::try_from(unix - UNIX_TO_SERVER_DAYS).ok().filter(|days| *days != i32::MIN && *days != i32::MAX).map(Self)
     }
 }
 
@@ -88,10 +85,7 @@ mod tests {
 
     #[test]
     fn unix_time_and_back() {
-        assert_eq!(
-            Timestamptz::from_unix_microseconds(946_684_800_000_000),
-            Some(Timestamptz(0))
-        );
+        assert_eq!(Timestamptz::from_unix_microseconds(946_684_800_000_000), Some(Timestamptz(0)));
         assert_eq!(Timestamptz(0).unix_microseconds(), Some(946_684_800_000_000));
         assert_eq!(Timestamptz(i64::MIN).unix_microseconds(), None);
         assert_eq!(Timestamptz(i64::MAX).unix_microseconds(), None);
