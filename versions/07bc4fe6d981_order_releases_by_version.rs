@@ -21,12 +21,18 @@ fn upgrade() -> Result<()> {
          ALTER TABLE release ADD CONSTRAINT release_version_whole CHECK (num_nulls(major, minor, patch) IN (0, 3));",
     )?;
     let mut parsed = Vec::new();
-    for row in sql::query("SELECT id, version FROM release ORDER BY id", &[])? {
-        let (id, text): (i64, String) = row.read()?;
+    let releases = sql::query(
+        "SELECT release.id, plugin.slug, release.version
+         FROM release JOIN plugin ON plugin.id = release.plugin_id
+         ORDER BY plugin.slug, release.version",
+        &[],
+    )?;
+    for row in releases {
+        let (id, plugin, text): (i64, String, String) = row.read()?;
         match Version::parse(&text) {
             Some(v) => parsed.push(params![id, v.major, v.minor, v.patch, v.prerelease]),
             // Not an error: somebody did publish it under that name. Such releases sort last.
-            None => warning!("release {id}: `{text}` is no version number"),
+            None => warning!("{plugin}: `{text}` is no version number"),
         }
     }
     let updated = sql::execute_many(

@@ -21,7 +21,7 @@ SELECT
     coalesce(activity.failed, 0) AS failed
 FROM plugin
 JOIN publisher ON publisher.id = plugin.publisher_id
--- One index lookup a plugin: the newest version that is no pre-release, then those that are, then those without a number.
+-- LATERAL may look at the plugin's row: the newest version that is no pre-release, else one that is, else one without a number.
 LEFT JOIN LATERAL (
     SELECT btrim(release.version) AS version, release.published_at
     FROM release
