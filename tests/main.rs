@@ -5,4 +5,5 @@
 
 mod embedded;
 mod oracle;
+mod readme;
 mod support;
