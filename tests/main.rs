@@ -5,6 +5,7 @@
 
 mod embedded;
 mod oracle;
+mod readme;
 mod support;
 mod tidy;
 mod wit;

@@ -280,7 +280,11 @@ impl Run<'_> {
             && let Err(error) = transaction
                 .host_statement(
                     "creating its bookkeeping",
-                    &crate::state::schema::statements(&self.options.schema).join(";"),
+                    // Quietly: that it exists already is nothing a dry run should talk about.
+                    &format!(
+                        "SET LOCAL client_min_messages = warning; {}; RESET client_min_messages",
+                        crate::state::schema::statements(&self.options.schema).join(";")
+                    ),
                 )
                 .await
         {

@@ -187,7 +187,15 @@ fn run_cargo(source: &Path, package: &Package, toolchain: &Toolchain, target_dir
     cargo.env("CARGO_TARGET_DIR", target_dir).current_dir(&package.folder).stdin(Stdio::null());
     let output = cargo.output().map_err(|source| Error::Start { program: "cargo".to_owned(), source })?;
     let messages = name_as_author(&String::from_utf8_lossy(&output.stderr), source, &package.folder);
-    if output.status.success() { Ok(messages) } else { Err(Error::Compile { path: source.to_owned(), messages }) }
+    if output.status.success() {
+        return Ok(messages);
+    }
+    Err(Error::Compile { path: source.to_owned(), messages: reason(messages, output.status) })
+}
+
+/// A cargo that was killed says nothing; its status does.
+fn reason(messages: String, status: std::process::ExitStatus) -> String {
+    if messages.trim().is_empty() { format!("cargo ended with {status}") } else { messages }
 }
 
 /// Nothing from around the build may change its bytes: neither flags nor profiles nor where things lie.

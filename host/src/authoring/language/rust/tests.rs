@@ -108,3 +108,14 @@ fn bytes_that_are_no_module_are_refused() {
         assert!(error.starts_with("the compiled module is no revision: ") && !error.contains('\n'), "{error}");
     }
 }
+
+#[test]
+fn a_compiler_that_was_killed_is_no_riddle() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let check = |messages: &str, status: i32, expected: &str| {
+        assert_eq!(reason(messages.to_owned(), std::process::ExitStatus::from_raw(status)), expected);
+    };
+    check("", 9, "cargo ended with signal: 9 (SIGKILL)");
+    check("", 101 << 8, "cargo ended with exit status: 101");
+    check("error[E0308]: mismatched types", 101 << 8, "error[E0308]: mismatched types");
+}
