@@ -204,7 +204,7 @@ impl Transaction {
         refused: impl FnOnce(SqlError) -> FinishError,
     ) -> Result<T, FinishError> {
         done.map_err(|error| match guest_error(&error) {
-            Some(record) if !ends_connection(&record) => refused(record),
+            Some(record) if !ends_connection(&error) => refused(record),
             _ => FinishError::Unknown(self.proof.clone(), from_driver("committing", &error)),
         })
     }
