@@ -4,5 +4,10 @@
 #![allow(missing_docs, unreachable_pub, reason = "helpers of the tests, for the tests")]
 
 mod embedded;
+mod engines;
 mod oracle;
+mod sandbox;
+mod sdk;
 mod support;
+mod values;
+mod values_table;
