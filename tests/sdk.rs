@@ -50,7 +50,7 @@ const FIRST: &str = r#"fn upgrade() -> Result<()> {
     let none: Option<String> = None;
     let touched = sql::execute(insert, params![9_007_199_254_740_993_i64, "it's ü", 12.5_f64, "2024-02-29", vec![0_u8, 255], vec!["a", "b"]])?;
     ensure!(touched == 1, "{touched} rows");
-    sql::execute(insert, params![2_i64, none, none.clone(), none.clone(), none.clone(), none.clone()])?;
+    sql::execute(insert, params![2_i64, none.clone(), none.clone(), none.clone(), none.clone(), none])?;
 
     for row in sql::query("SELECT id, name FROM account ORDER BY id DESC", &[])? {
         let (id, name): (i64, Option<String>) = row.read()?;

@@ -31,7 +31,9 @@
     (func (export "realloc") (param i32 i32 i32 i32) (result i32) unreachable))
   (core instance $run (instantiate $main (with "host" (instance
     (export "duration" (func $duration)) (export "instant" (func $instant)) (export "block" (func $block))))))
+  (alias core export $run "memory" (core memory $memory))
+  (alias core export $run "realloc" (core func $realloc))
   (func $run (result (result (error $error)))
-    (canon lift (core func $run "run") (memory $run "memory") (realloc (func $run "realloc"))))
+    (canon lift (core func $run "run") (memory $memory) (realloc $realloc)))
   (export "upgrade" (func $run))
   (export "downgrade" (func $run)))

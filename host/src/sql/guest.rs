@@ -214,7 +214,7 @@ impl Transaction {
         for (value, number) in values.iter().zip(1..) {
             let parameter = parameter::encode(value).map_err(|error| {
                 let message = format!("parameter ${number}: {error}");
-                host_error("parameter", &SqlState::INVALID_PARAMETER_VALUE, message, None)
+                host_error(error.kind(), &SqlState::from_code(error.sqlstate()), message, None)
             })?;
             size += parameter.size();
             parameters.push(parameter);
@@ -281,6 +281,7 @@ impl Transaction {
                  FROM (VALUES {}) t(o, m)",
                 pairs.join(",")
             );
+            self.connection.wire.lift_limits();
             let answer = self.connection.client.query_typed(&statement, &[]).await;
             self.connection.forget_columns();
             for row in self.answered(answer)? {
