@@ -3,9 +3,22 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says why on the screen")]
 #![allow(missing_docs, unreachable_pub, reason = "helpers of the tests, for the tests")]
 
+mod authoring;
+mod bad_input;
+mod commands;
+mod crash;
 mod embedded;
+mod engines;
+mod locking;
+mod offline;
 mod oracle;
 mod readme;
+mod sandbox;
+mod sdk;
+mod session;
 mod support;
 mod tidy;
+mod transactions;
+mod values;
+mod values_table;
 mod wit;

@@ -194,7 +194,10 @@ impl Run<'_> {
             events: self.events_of(step),
         };
         let (door, outcome) = self.runtime.run(&component.code, &call, Door::Live(Box::new(transaction))).await;
-        let Door::Live(transaction) = door else { unreachable!("a door comes back as it went in") };
+        let Door::Live(mut transaction) = door else { unreachable!("a door comes back as it went in") };
+        if outcome.is_ok() {
+            transaction.settle().await;
+        }
         let outcome = match outcome {
             Ok(()) if transaction.is_over() => Err(Failure::Ended),
             Ok(()) if !transaction.is_sound() => Err(Failure::Swallowed(transaction.last_error().cloned())),

@@ -69,6 +69,16 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
+/// A statement as it is told to whoever watches: an end of it is enough, and escaping makes it up to ten times as long.
+fn shown_statement(statement: &str) -> String {
+    /// Characters.
+    const SHOWN: usize = 100_000;
+    match statement.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{} …", printable(&statement[..end])),
+        None => printable(statement),
+    }
+}
+
 /// One line for a database error as a guest saw it.
 fn sql_error_line(error: &SqlError) -> String {
     let mut line = printable(&error.message);

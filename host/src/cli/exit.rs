@@ -2,7 +2,7 @@
 //! codes in the documentation is this file.
 
 use super::print::Printer;
-use crate::runtime::{Failure, Limit};
+use crate::runtime::{Failure, Limit, printable};
 use crate::{authoring, components, config, embedded, graph, runner, sql, state, versions};
 use serde_json::json;
 
@@ -99,15 +99,16 @@ impl CliError {
             }
             printer.json(&json!({ "error": error }));
         }
-        printer.alarm(&format!("{} {}", printer.red("error:"), self.message));
+        // Whatever text of a guest, a file or a server an error took along: here at the latest it is made harmless.
+        printer.alarm(&format!("{} {}", printer.red("error:"), printable(&self.message)));
         for cause in &self.causes {
-            printer.alarm(&format!("  caused by: {}", cause.replace('\n', "\n    ")));
+            printer.alarm(&format!("  caused by: {}", printable(&cause.replace('\n', "\n    "))));
         }
         if let Some(hint) = &self.hint {
-            printer.alarm(&format!("{} {hint}", printer.cyan("hint:")));
+            printer.alarm(&format!("{} {}", printer.cyan("hint:"), printable(hint)));
         }
         if let Some(standing) = &self.standing {
-            printer.alarm(standing);
+            printer.alarm(&printable(standing));
         }
     }
 }

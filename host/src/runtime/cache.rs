@@ -7,6 +7,7 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes of the code an entry authenticates itself with.
 const MAC: usize = 32;
@@ -68,7 +69,10 @@ impl Cache {
     pub(super) fn put(&self, name: &str, code: &[u8]) -> Option<CacheNote> {
         let (folder, key) = self.place.as_ref()?;
         let path = folder.join(name);
-        let scratch = folder.join(format!("{name}.{}.part", std::process::id()));
+        // Two threads may compile the same code, which two revisions share.
+        static WRITES: AtomicU64 = AtomicU64::new(0);
+        let write = WRITES.fetch_add(1, Ordering::Relaxed);
+        let scratch = folder.join(format!("{name}.{}.{write}.part", std::process::id()));
         let written = || -> io::Result<()> {
             let mut file = owner_only(fs::OpenOptions::new().write(true).create(true).truncate(true)).open(&scratch)?;
             file.write_all(mac(key, name, code).as_bytes())?;
@@ -97,6 +101,13 @@ fn prepare(folder: &Path) -> io::Result<()> {
     }
     if meta.mode() & 0o077 != 0 {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    }
+    if meta.mode() & 0o022 != 0 {
+        // Others could write here: whoever left this key may have left entries that it vouches for.
+        match fs::remove_file(folder.join("key")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
     }
     Ok(())
 }
@@ -155,6 +166,22 @@ mod tests {
         let (again, _) = Cache::open(Some(&path));
         fs::write(path.join("a"), &stored).unwrap();
         assert_eq!(again.get("a").as_deref(), Some(&b"native code"[..]), "the key outlives the process");
+        fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[test]
+    fn a_key_that_others_could_have_left_vouches_for_nothing() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = folder("open");
+        let (cache, _) = Cache::open(Some(&path));
+        assert!(cache.put("a", b"code").is_none());
+        for (mode, kept) in [(0o755, true), (0o730, false)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let (again, note) = Cache::open(Some(&path));
+            assert!(note.is_none());
+            assert_eq!(again.get("a").is_some(), kept, "{mode:o}");
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        }
         fs::remove_dir_all(&path).unwrap();
     }
 

@@ -69,6 +69,7 @@ impl Connection {
         statement: &str,
         parameters: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<Row>, Error> {
+        self.wire.lift_limits();
         let rows = self.client.query_typed(statement, parameters).await.map_err(|error| from_driver(doing, &error));
         self.forget_columns();
         rows
@@ -76,6 +77,7 @@ impl Connection {
 
     /// Runs statements of the host's own, with no parameters and no result.
     pub async fn batch(&self, doing: &'static str, statements: &str) -> Result<(), Error> {
+        self.wire.lift_limits();
         let done = self.client.batch_execute(statements).await.map_err(|error| from_driver(doing, &error));
         self.forget_columns();
         done
@@ -83,6 +85,7 @@ impl Connection {
 
     /// Runs statements of the host's own and gives the rows of all of them.
     pub async fn batch_rows(&self, doing: &'static str, statements: &str) -> Result<Vec<SimpleQueryRow>, Error> {
+        self.wire.lift_limits();
         let messages = self.client.simple_query(statements).await.map_err(|error| from_driver(doing, &error))?;
         self.forget_columns();
         Ok(messages

@@ -2,7 +2,7 @@
 
 use super::connect;
 use crate::bindings::SqlError;
-use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
+use tokio_postgres::error::{DbError, ErrorPosition, Severity, SqlState};
 
 /// A failure of the host's own use of the database.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +90,7 @@ impl Error {
 #[must_use]
 pub fn from_driver(doing: &'static str, error: &tokio_postgres::Error) -> Error {
     match guest_error(error) {
-        Some(record) if !ends_connection(&record) => Error::Refused { doing, error: Box::new(record) },
+        Some(record) if !ends_connection(error) => Error::Refused { doing, error: Box::new(record) },
         Some(record) => Error::Lost { doing, cause: record.message },
         None => Error::Lost { doing, cause: innermost(error) },
     }
@@ -102,10 +102,13 @@ pub fn guest_error(error: &tokio_postgres::Error) -> Option<SqlError> {
     error.as_db_error().map(record_of)
 }
 
-/// Whether the server ends the session with this.
-pub(super) fn ends_connection(error: &SqlError) -> bool {
-    let fatal = error.fields.iter().any(|(name, value)| name == "severity" && (value == "FATAL" || value == "PANIC"));
-    fatal || error.sqlstate.starts_with("57P") || error.sqlstate.starts_with("08")
+/// Whether the server ends the session with this. Its severity says so, untranslated; any SQLSTATE can be raised by a
+/// revision, and is then an error like another.
+pub(super) fn ends_connection(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|error| match error.parsed_severity() {
+        Some(severity) => matches!(severity, Severity::Fatal | Severity::Panic),
+        None => matches!(error.severity(), "FATAL" | "PANIC"),
+    })
 }
 
 fn record_of(error: &DbError) -> SqlError {

@@ -42,6 +42,13 @@ impl From<SqlError> for CallError {
 /// What a message may have beyond the rows that the limit counts.
 const MESSAGE_ROOM: u64 = 64 * 1024;
 
+/// What a result may take in memory for each byte the server may send: a NULL is four bytes there and 24 here, and ten
+/// bytes of a numeric can be 128 KiB of text.
+const GROWTH: u64 = 4;
+
+/// Names of types that are kept. More are no types of a schema but made up to fill our memory.
+const KNOWN_TYPES: usize = 10_000;
+
 /// PostgreSQL's protocol counts parameters in 16 bits.
 const PARAMETERS: usize = 65_535;
 
@@ -86,14 +93,16 @@ impl Transaction {
     /// `sql.query`.
     pub async fn query(&mut self, statement: &str, values: &[Value], limits: GuestLimits) -> Result<RowSet, CallError> {
         let (columns, kinds, rows) = self.rows(statement, values, limits).await?;
+        let mut room = in_memory(limits);
         let mut cells = Vec::with_capacity(rows.len());
-        for row in &rows {
+        for row in rows {
             let mut line = Vec::with_capacity(kinds.len());
+            room.take(size_of::<Vec<Value>>())?;
             for (index, (column, kind)) in columns.iter().zip(&kinds).enumerate() {
-                line.push(
-                    value::decode(*kind, column.oid, raw(row, index))
-                        .map_err(|error| unfit(column, &error.to_string()))?,
-                );
+                let value = value::decode(*kind, column.oid, raw(&row, index))
+                    .map_err(|error| unfit(column, &error.to_string()))?;
+                room.take(value::size(&value))?;
+                line.push(value);
             }
             cells.push(line);
         }
@@ -109,12 +118,17 @@ impl Transaction {
     ) -> Result<ColumnSet, CallError> {
         let (columns, kinds, rows) = self.rows(statement, values, limits).await?;
         let count = u32::try_from(rows.len()).map_err(|_| too_large(limits))?;
+        let mut room = in_memory(limits);
         let mut vectors = Vec::with_capacity(columns.len());
         for (index, (column, kind)) in columns.iter().zip(kinds).enumerate() {
-            let mut vector = VectorBuilder::new(kind, column.oid, rows.len());
+            let mut vector = VectorBuilder::new(kind, column.oid, rows.len()).with_limit(room.left());
             for row in &rows {
-                vector.push(raw(row, index)).map_err(|error| unfit(column, &error.to_string()))?;
+                vector.push(raw(row, index)).map_err(|error| match error {
+                    value::Error::TooLarge { .. } => too_large_in_memory(limits),
+                    error => unfit(column, &error.to_string()),
+                })?;
             }
+            room.take(vector.size())?;
             vectors.push(vector.finish());
         }
         Ok(ColumnSet { columns, rows: count, vectors })
@@ -200,7 +214,7 @@ impl Transaction {
         for (value, number) in values.iter().zip(1..) {
             let parameter = parameter::encode(value).map_err(|error| {
                 let message = format!("parameter ${number}: {error}");
-                host_error("parameter", &SqlState::INVALID_PARAMETER_VALUE, message, None)
+                host_error(error.kind(), &SqlState::from_code(error.sqlstate()), message, None)
             })?;
             size += parameter.size();
             parameters.push(parameter);
@@ -214,7 +228,7 @@ impl Transaction {
             return Err(host_error("limit", &SqlState::PROGRAM_LIMIT_EXCEEDED, message, hint).into());
         }
         self.connection.wire.set_received_limit(limits.result_size);
-        self.connection.wire.set_message_limit(limits.result_size + MESSAGE_ROOM);
+        self.connection.wire.set_message_limit(limits.result_size.saturating_add(MESSAGE_ROOM));
         self.connection.wire.reset_received();
         Ok(parameters)
     }
@@ -229,13 +243,14 @@ impl Transaction {
         let asked = borrowed(&parameters);
         let answer =
             match self.connection.client.query_typed_raw(statement, asked.iter().map(|(p, t)| (*p, t.clone()))).await {
-                Ok(stream) => collect(stream).await,
+                Ok(stream) => collect(stream, in_memory(limits)).await,
                 Err(error) => Err(error),
             };
         let described = self.connection.wire.take_columns().unwrap_or_default();
         self.connection.forget_columns();
         let rows = self.answered(answer)?;
         self.within_size(limits)?;
+        let rows = rows?;
         let (columns, kinds) = self.name_types(described).await?;
         Ok((columns, kinds, rows))
     }
@@ -251,14 +266,22 @@ impl Transaction {
             .filter(|key| !self.connection.types.contains_key(key))
             .collect();
         if !unknown.is_empty() {
-            let pairs =
-                unknown.iter().map(|(oid, modifier)| format!("({oid}::oid,{modifier}::int4)")).collect::<Vec<_>>();
+            let pairs = unknown
+                .iter()
+                // The revision's search path may hold types of its own with these names.
+                .map(|(oid, modifier)| format!("({oid}::pg_catalog.oid,{modifier}::pg_catalog.int4)"))
+                .collect::<Vec<_>>();
+            if self.connection.types.len() + unknown.len() > KNOWN_TYPES {
+                self.connection.types.clear();
+                return Box::pin(self.name_types(described)).await;
+            }
             let statement = format!(
                 "SELECT t.o, t.m, pg_catalog.format_type(t.o, t.m), \
                  (SELECT y.typtype OPERATOR(pg_catalog.=) 'e'::\"char\" FROM pg_catalog.pg_type y WHERE y.oid OPERATOR(pg_catalog.=) t.o) \
                  FROM (VALUES {}) t(o, m)",
                 pairs.join(",")
             );
+            self.connection.wire.lift_limits();
             let answer = self.connection.client.query_typed(&statement, &[]).await;
             self.connection.forget_columns();
             for row in self.answered(answer)? {
@@ -280,7 +303,7 @@ impl Transaction {
     /// Tells the guest's errors from the end of the connection.
     fn answered<T>(&mut self, answer: Result<T, tokio_postgres::Error>) -> Result<T, CallError> {
         answer.map_err(|error| match guest_error(&error) {
-            Some(record) if !ends_connection(&record) => {
+            Some(record) if !ends_connection(&error) => {
                 // What comes after the first error is only "transaction is aborted"; the first one is the news.
                 if record.sqlstate != "25P02" {
                     self.last_error = Some(record.clone());
@@ -312,7 +335,17 @@ pub(crate) fn refused_record(refused: &gate::Refused) -> SqlError {
 }
 
 fn too_large(limits: GuestLimits) -> SqlError {
-    let message = format!("the result is over the limit of {}", Bytes(limits.result_size));
+    over_size(format!("the result is over the limit of {}", Bytes(limits.result_size)))
+}
+
+fn too_large_in_memory(limits: GuestLimits) -> SqlError {
+    over_size(format!(
+        "the values of the result take more than {GROWTH} times the limit of {}",
+        Bytes(limits.result_size)
+    ))
+}
+
+fn over_size(message: String) -> SqlError {
     let hint = Some(
         "read fewer rows or columns at a time, or raise `result_size` under `[limits]` in wmigrate.toml".to_owned(),
     );
@@ -357,14 +390,45 @@ fn borrowed<'p>(parameters: &'p [Parameter<'_>]) -> Vec<(&'p (dyn ToSql + Sync),
     parameters.iter().map(|p| (p as &(dyn ToSql + Sync), p.pg_type())).collect()
 }
 
-async fn collect(stream: RowStream) -> Result<Vec<Row>, tokio_postgres::Error> {
+/// All rows, or the limit that their number reached: a row of no columns is seven bytes on the wire. The stream is read to
+/// its end all the same, as the connection's next statement needs it.
+async fn collect(stream: RowStream, mut room: Room) -> Result<Result<Vec<Row>, SqlError>, tokio_postgres::Error> {
     use futures_util::TryStreamExt as _;
+    /// What the driver holds for a cell: where it begins and ends.
+    const CELL: usize = size_of::<Option<std::ops::Range<usize>>>();
     let mut stream = pin!(stream);
-    let mut rows = Vec::new();
+    let mut rows = Ok(Vec::new());
     while let Some(row) = stream.try_next().await? {
-        rows.push(row);
+        if let Ok(kept) = &mut rows {
+            match room.take(size_of::<Row>() + CELL * row.len()) {
+                Ok(()) => kept.push(row),
+                Err(error) => rows = Err(error),
+            }
+        }
     }
     Ok(rows)
+}
+
+/// Memory that a result may still take.
+struct Room {
+    left: usize,
+    limits: GuestLimits,
+}
+
+fn in_memory(limits: GuestLimits) -> Room {
+    let left = usize::try_from(limits.result_size.saturating_mul(GROWTH)).unwrap_or(usize::MAX);
+    Room { left, limits }
+}
+
+impl Room {
+    fn left(&self) -> usize {
+        self.left
+    }
+
+    fn take(&mut self, bytes: usize) -> Result<(), SqlError> {
+        self.left = self.left.checked_sub(bytes).ok_or_else(|| too_large_in_memory(self.limits))?;
+        Ok(())
+    }
 }
 
 /// A cell as it came, of whatever type.

@@ -120,6 +120,15 @@ impl Transaction {
         self.connection.server_version
     }
 
+    /// Waits until the server has said how the transaction stands. It does so after each error, and the driver reports an
+    /// error before that: what is asked below would still be answered from before.
+    pub async fn settle(&mut self) {
+        if self.last_error.is_some() {
+            // An empty statement: allowed in every state. A lost connection shows in whatever comes next.
+            let _ = self.connection.client.batch_execute("").await;
+        }
+    }
+
     /// Whether the server says that a transaction is open and not aborted.
     #[must_use]
     pub fn is_sound(&self) -> bool {
@@ -152,6 +161,7 @@ impl Transaction {
 
     /// Runs the host's statement at the end of a revision (steps 1 to 4 above) without committing.
     pub async fn seal(&mut self, last: &str, parameters: &[(&(dyn ToSql + Sync), Type)]) -> Result<(), FinishError> {
+        self.connection.wire.lift_limits();
         let client = &self.connection.client;
         let (seal, done) = tokio::join!(client.batch_execute(SEAL), client.query_typed(last, parameters));
         self.connection.forget_columns();
@@ -164,6 +174,7 @@ impl Transaction {
         self,
         last: Option<(&str, Parameters<'_>)>,
     ) -> Result<Connection, (Option<Connection>, FinishError)> {
+        self.connection.wire.lift_limits();
         let client = &self.connection.client;
         let (seal, done, commit) = tokio::join!(
             client.batch_execute(SEAL),
@@ -204,7 +215,7 @@ impl Transaction {
         refused: impl FnOnce(SqlError) -> FinishError,
     ) -> Result<T, FinishError> {
         done.map_err(|error| match guest_error(&error) {
-            Some(record) if !ends_connection(&record) => refused(record),
+            Some(record) if !ends_connection(&error) => refused(record),
             _ => FinishError::Unknown(self.proof.clone(), from_driver("committing", &error)),
         })
     }

@@ -134,6 +134,15 @@ impl Wire {
         seen.overflowed = false;
     }
 
+    /// Takes back what was set for a guest's statement: the rows of the host's own are never dropped.
+    pub fn lift_limits(&self) {
+        let mut seen = self.seen();
+        seen.received = 0;
+        seen.overflowed = false;
+        seen.received_limit = u64::MAX;
+        seen.message_limit = DEFAULT_MESSAGE_LIMIT;
+    }
+
     /// From how many bytes since the last reset on rows are dropped. Unlimited at first.
     pub fn set_received_limit(&self, bytes: u64) {
         self.seen().received_limit = bytes;

@@ -26,22 +26,26 @@ const MARKERS: [(&str, Way); 2] = [("-- wmigrate:upgrade", Way::Upgrade), ("-- w
 /// A file without any marker is all upgrade.
 #[must_use]
 pub fn section(text: &str, direction: Way) -> String {
-    let marked = text.lines().any(|line| marker(line).is_some());
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let lines = || text.split_inclusive('\n');
+    let marked = lines().any(|line| marker(line).is_some());
     let mut part = String::with_capacity(text.len());
     let mut current = if marked { None } else { Some(Way::Upgrade) };
-    for line in text.lines() {
-        match marker(line) {
-            Some(way) => current = Some(way),
-            None if current == Some(direction) => part.push_str(line),
-            None => {}
+    for line in lines() {
+        let way = marker(line);
+        current = way.or(current);
+        if way.is_none() && current == Some(direction) {
+            part.push_str(line);
+        } else if line.ends_with('\n') {
+            part.push('\n');
         }
-        part.push('\n');
     }
     part
 }
 
 fn marker(line: &str) -> Option<Way> {
-    let line = line.trim();
+    // The engine knows no other blanks.
+    let line = line.trim_ascii();
     MARKERS.iter().find(|(mark, _)| *mark == line).map(|(_, way)| *way)
 }
 

@@ -4,7 +4,7 @@ use super::{Door, Recorded, State};
 use crate::bindings::wmigrate::migration::sql::Host;
 use crate::bindings::{ColumnSet, RowSet, SqlError, Value};
 use crate::runtime::outcome::Stop;
-use crate::runtime::{Event, printable};
+use crate::runtime::{Event, printable, shown_statement};
 use crate::sql::{self, CallError};
 use tokio_postgres::error::SqlState;
 
@@ -63,7 +63,7 @@ impl Host for State {
         let events = std::sync::Arc::clone(&self.call.events);
         let done = match &mut self.door {
             Door::Live(transaction) => {
-                let mut begin = |statement: &str| events(Event::Statement(printable(statement)));
+                let mut begin = |statement: &str| events(Event::Statement(shown_statement(statement)));
                 transaction.script(&text, limits, &mut begin).await
             }
             Door::Script(recorded) => recorded.script(&text),
@@ -101,7 +101,7 @@ impl Host for State {
 
 impl State {
     fn tell_statement(&self, statement: &str) {
-        self.tell(Event::Statement(printable(statement)));
+        self.tell(Event::Statement(shown_statement(statement)));
     }
 
     /// Passes on notices, starts the guest's clock again, and ends the run where the connection did.
@@ -121,7 +121,7 @@ impl State {
 }
 
 fn reads(statement: &str) -> wasmtime::Error {
-    let statement = printable(statement.trim());
+    let statement = shown_statement(statement.trim());
     Stop::Unanswerable(format!("it reads from the database, which a script cannot do: {statement}")).into()
 }
 
