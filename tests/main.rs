@@ -3,6 +3,10 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says why on the screen")]
 #![allow(missing_docs, unreachable_pub, reason = "helpers of the tests, for the tests")]
 
+mod authoring;
+mod bad_input;
+mod commands;
 mod embedded;
+mod offline;
 mod oracle;
 mod support;
