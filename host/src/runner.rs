@@ -280,7 +280,11 @@ impl Run<'_> {
             && let Err(error) = transaction
                 .host_statement(
                     "creating its bookkeeping",
-                    &crate::state::schema::statements(&self.options.schema).join(";"),
+                    // Mostly it is there already, which is no news about the revision that comes next.
+                    &format!(
+                        "SET LOCAL client_min_messages = warning; {}; SET LOCAL client_min_messages TO DEFAULT",
+                        crate::state::schema::statements(&self.options.schema).join("; ")
+                    ),
                 )
                 .await
         {
