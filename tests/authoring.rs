@@ -89,7 +89,7 @@ fn ids_are_made_up_and_files_never_written_over() {
         &filters,
         "$ wmigrate history
          exit 0
-         out [FIRST] -> [NEXT] (head), empty message
+         out [FIRST] -> [NEXT] (head),
          out <base> -> [FIRST], first",
     );
     let before = names_in(&project.folder.join("versions"));
@@ -150,7 +150,7 @@ fn where_a_new_revision_goes() {
          $ wmigrate merge heads -m 'one head' --rev-id b000 -q
          exit 0
          out [PROJECT]/versions/b000_one_head.sql
-         $ wmigrate upgrade head -q
+         $ wmigrate upgrade heads -q
          exit 0
          $ wmigrate current
          exit 0
@@ -246,7 +246,9 @@ fn locked_runs_what_was_built_and_nothing_else() {
     session(
         &project,
         &filters,
-        &format!("$ wmigrate upgrade 1a00 --locked{refused}\n         err the database is at base; nothing was changed"),
+        &format!(
+            "$ wmigrate upgrade 1a00 --locked{refused}\n         err the database is at base; nothing was changed"
+        ),
     );
     project.ok(["build"]);
     let lock = fs::read_to_string(project.folder.join("wmigrate.lock")).unwrap();
@@ -269,7 +271,7 @@ fn locked_runs_what_was_built_and_nothing_else() {
     edit(&project, "2b00_add_email.sql", "email text", "email varchar");
     let changed = project.wmigrate(["upgrade", "2b00", "--locked"]);
     assert_eq!(changed.code, Some(12), "{}", changed.stderr);
-    assert!(changed.stderr.contains("the source is not the one in wmigrate.lock"), "{}", changed.stderr);
+    assert!(changed.stderr.contains("has another source than wmigrate.lock says"), "{}", changed.stderr);
     assert_eq!(project.wmigrate(["build", "--locked"]).code, Some(12));
     assert_eq!(project.wmigrate(["verify", "--offline"]).code, Some(12));
     assert_eq!(fs::read_to_string(project.folder.join("wmigrate.lock")).unwrap(), lock);
@@ -304,7 +306,9 @@ fn three_verdicts_on_a_revision_that_has_run() {
     fs::write(path_of(&project, file), &text).unwrap();
 
     // The same source, built to something else: told, and no obstacle.
-    project.psql("UPDATE wmigrate.log SET digest = repeat('0', 64) || ' ' || split_part(digest, ' ', 2) WHERE revision = '1a00'");
+    project.psql(
+        "UPDATE wmigrate.log SET digest = repeat('0', 64) || ' ' || split_part(digest, ' ', 2) WHERE revision = '1a00'",
+    );
     session(
         &project,
         &filters,

@@ -40,7 +40,9 @@ fn bytes_of(content: Content) -> Vec<u8> {
     match content {
         Content::Bytes(bytes) => bytes.to_vec(),
         Content::Sql(text) => format!("{}{text}", front_matter("--", "3c00", "2b00", "bad", "")).into_bytes(),
-        Content::SqlWith(more, text) => format!("{}{text}", front_matter("--", "3c00", "2b00", "bad", more)).into_bytes(),
+        Content::SqlWith(more, text) => {
+            format!("{}{text}", front_matter("--", "3c00", "2b00", "bad", more)).into_bytes()
+        }
         Content::Revision(id, down, more) => {
             format!("{}-- wmigrate:upgrade\n", front_matter("--", id, down, "bad", more)).into_bytes()
         }
@@ -82,8 +84,11 @@ fn the_table() {
     let before = state(&project);
     let mut wrong = Vec::new();
     for case in CASES {
-        let paths: Vec<_> =
-            case.files.iter().map(|(name, content)| project.write(&format!("versions/{name}"), bytes_of(*content))).collect();
+        let paths: Vec<_> = case
+            .files
+            .iter()
+            .map(|(name, content)| project.write(&format!("versions/{name}"), bytes_of(*content)))
+            .collect();
         let output = project.wmigrate(words(case.command));
         let said = filters.apply(&output.stderr);
         let agrees = std::panic::catch_unwind(|| {
@@ -122,7 +127,8 @@ fn document() -> String {
          | input | command | exit code | message |\n|---|---|---|---|\n"
         .to_owned();
     for Case { input, command, code, stderr, .. } in CASES {
-        let message: Vec<_> = stderr.trim().lines().map(|line| line.trim().replace('|', "\\|").replace('<', "&lt;")).collect();
+        let message: Vec<_> =
+            stderr.trim().lines().map(|line| line.trim().replace('|', "\\|").replace('<', "&lt;")).collect();
         text.push_str(&format!("| {input} | `wmigrate {command}` | {code} | {} |\n", message.join("<br>")));
     }
     text
@@ -211,7 +217,7 @@ fn a_wrong_password() {
         "upgrade head",
         1,
         "error: the database at [SOCKET]/.s.PGSQL.5432 refused the connection: password authentication failed for user \"app\" (SQLSTATE 28P01)
-        hint: check the user and the password: PGPASSWORD, ~/.pgpass or the URL",
+        hint: the password for `app` is wrong, or the role does not exist: check the URL, PGPASSWORD and ~/.pgpass",
     );
     project.set("DATABASE_URL", &url(""));
     check_server(
@@ -308,7 +314,7 @@ fn a_configuration_that_is_wrong() {
     };
     check("versions = [", "wmigrate.toml`, line 1, is wrong");
     check("version = [\"versions\"]\n", "did you mean `versions`?");
-    check("[limits]\nmemory = \"much\"\n", "memory");
+    check("[limits]\nmemory = \"much\"\n", "wmigrate.toml`, line 2, is wrong: `much` is not a size");
     project.write("wmigrate.toml", "versions = [\"elsewhere\"]\n");
     let output = project.wmigrate(["heads"]);
     assert_eq!(output.code, Some(1));
@@ -337,7 +343,12 @@ fn an_error_in_a_script_has_a_place() {
     check("second on the line", "SELECT 1; SELECT nothing;", "at line 8 column 18", "SELECT nothing");
     // No position from the server: the statement's own.
     check("by value", "CREATE TABLE t ();\n  SELECT 1/0;", "at line 9 column 3", "SELECT 1/0");
-    check("unique", "INSERT INTO accounts VALUES (2);\nINSERT INTO accounts VALUES (1);", "at line 9 column 1", "INSERT INTO accounts VALUES (1)");
+    check(
+        "unique",
+        "INSERT INTO accounts VALUES (2);\nINSERT INTO accounts VALUES (1);",
+        "at line 9 column 1",
+        "INSERT INTO accounts VALUES (1)",
+    );
 }
 
 #[test]

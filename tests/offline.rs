@@ -51,7 +51,10 @@ fn dump(project: &Project) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     // Newer ones add a random key.
-    text.lines().filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict")).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Both projects have the same history; one ran `command`, the other the script of `scripted`.
@@ -97,7 +100,7 @@ fn a_script_leaves_what_a_run_leaves() {
 #[test]
 fn what_is_hard_to_put_into_a_script() {
     let make = |project: &Project| {
-        let upgrade = "CREATE TABLE \"odd; name\" (a text DEFAULT ';', b text DEFAULT E'\\\\';');\n\
+        let upgrade = "CREATE TABLE \"odd; name\" (a text DEFAULT ';', b text DEFAULT E'\\';');\n\
              CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $body$ BEGIN /* ; */ RETURN 1; END $body$;\n\
              CREATE FUNCTION g() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END;\n\
              INSERT INTO \"odd; name\" VALUES ('-- no comment', 'Grüße 🐘') -- a comment; at the end\n;";
@@ -133,10 +136,7 @@ fn a_revision_leaves_nothing_on_the_session_of_a_script() {
         project.sql("3c00", "2b00", "as somebody else", role, "");
     };
     check_same(&make, &[("upgrade head", "upgrade --sql head")]);
-    check_same(
-        &make,
-        &[("upgrade head --single-transaction", "upgrade --sql head --single-transaction")],
-    );
+    check_same(&make, &[("upgrade head --single-transaction", "upgrade --sql head --single-transaction")]);
 }
 
 #[test]
@@ -153,7 +153,9 @@ fn a_revision_that_reads_is_refused_before_anything_is_printed() {
     assert!(lines.next().unwrap().starts_with("  caused by: `7a00`: "), "{}", refused.stderr);
     assert_eq!(
         lines.next(),
-        Some("hint: run up to it with a script, run it with `wmigrate upgrade`, and go on from there: wmigrate upgrade --sql FROM:TO")
+        Some(
+            "hint: run up to it with a script, run it with `wmigrate upgrade`, and go on from there: wmigrate upgrade --sql FROM:TO"
+        )
     );
     let json: serde_json::Value =
         serde_json::from_str(&project.wmigrate(["upgrade", "--sql", "7a00", "--json"]).stdout).unwrap();

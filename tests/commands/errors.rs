@@ -6,7 +6,8 @@ use crate::{
 };
 
 fn failure(output: &Output) -> (Option<i32>, String, String) {
-    let json: serde_json::Value = serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let json: serde_json::Value =
+        serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
     let error = &json["error"];
     let message = error["message"].as_str().unwrap().to_owned();
     // People get the same words on stderr.
@@ -29,7 +30,7 @@ fn every_kind_of_target_error() {
         assert!(json["error"]["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{command} has no hint");
     };
     check("show zzzz", "unknown_revision");
-    check("plan upgrade head --from beef", "unknown_revision");
+    check("plan upgrade heads --from beef", "unknown_revision");
     check("show 2b", "ambiguous_prefix");
     check("plan upgrade head --from ''", "multiple_heads");
     check("show nope@1a00", "no_such_branch");
@@ -74,7 +75,10 @@ fn every_kind_of_graph_error() {
     check("dependency_cycle", &[("a1", "", "depends_on = [\"b2\"]\n"), ("b2", "a1", "")]);
     check("self_loop", &[("a1", "", ""), ("b2", "b2", "")]);
     check("dependency_self_loop", &[("a1", "", ""), ("b2", "a1", "depends_on = [\"b2\"]\n")]);
-    check("duplicate_branch_label", &[("a1", "", "branch_labels = [\"x\"]\n"), ("b2", "", "branch_labels = [\"x\"]\n")]);
+    check(
+        "duplicate_branch_label",
+        &[("a1", "", "branch_labels = [\"x\"]\n"), ("b2", "", "branch_labels = [\"x\"]\n")],
+    );
     check("duplicate_revision", &[("a1", "", ""), ("a1", "", "")]);
     check("missing_parent", &[("a1", "", ""), ("b2", "zz", "")]);
     check("missing_parent", &[("a1", "", ""), ("b2", "a1", "depends_on = [\"zz\"]\n")]);
@@ -101,7 +105,10 @@ fn a_command_line_that_cannot_be_read_is_told_in_json_too() {
     };
     check("upgrade head --json --bogus", "unexpected argument '--bogus' found");
     check("bogus --format json", "unrecognized subcommand 'bogus'");
-    check("upgrade head --memory lots --json", "`--memory lots`: it is no size like `64 MiB`");
+    check(
+        "upgrade head --memory lots --json",
+        "`--memory lots`: `lots` is not a size: a whole number and one of B, KiB, MiB, GiB, as in `64 MiB`",
+    );
     // Help is no failure.
     assert_eq!(project.wmigrate(["upgrade", "--help", "--json"]).code, Some(0));
 }

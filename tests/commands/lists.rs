@@ -142,7 +142,7 @@ fn with_what_the_database_says() {
          exit 0
          out 3c00, 4d00 -> 5e00 (shop, blog) (head) (mergepoint), join shop and blog
          out 2b00 -> 3c00 (shop), create shop
-         $ wmigrate history -r -1:current
+         $ wmigrate history -r 2b00:current
          exit 0
          out 2b00 -> 3c00 (shop), create shop
          out 1a00 -> 2b00 (branchpoint), add email",

@@ -14,13 +14,28 @@ use crate::{
 fn commands_that_look_write_nothing() {
     let (project, _) = branched_project();
     for command in [
-        "current", "current -v", "history -i", "show current", "heads", "branches", "status", "log", "verify",
-        "plan upgrade heads", "plan downgrade base", "plan stamp 5e00", "upgrade --sql shop@head", "upgrade --dry-run shop@head",
+        "current",
+        "current -v",
+        "history -i",
+        "show current",
+        "heads",
+        "branches",
+        "status",
+        "log",
+        "verify",
+        "plan upgrade heads",
+        "plan downgrade base",
+        "plan stamp 5e00",
+        "upgrade --sql shop@head",
+        "upgrade --dry-run shop@head",
     ] {
         project.ok(command.split(' '));
         assert!(!has_schema(&project), "{command}");
     }
-    assert_eq!(project.psql("SELECT count(*) FROM pg_namespace WHERE nspname !~ '^pg_|^information_schema$|^public$'"), "0");
+    assert_eq!(
+        project.psql("SELECT count(*) FROM pg_namespace WHERE nspname !~ '^pg_|^information_schema$|^public$'"),
+        "0"
+    );
     assert!(!project.folder.join("wmigrate.lock").exists());
 }
 
@@ -65,7 +80,7 @@ fn json_has_the_data_of_every_list() {
     assert_eq!(shown[0]["branch_labels"], serde_json::json!(["shop", "blog"]));
     assert_eq!(shown[0]["is_head"], true);
     let branches = json("branches");
-    assert_eq!(branches[0]["point"]["id"], "2b00");
+    assert_eq!(branches[0]["id"], "2b00");
     assert_eq!(ids(&branches[0]["branches"]), ["3c00", "4d00"]);
     assert_eq!(json("verify"), serde_json::json!({ "revisions": 6, "findings": [], "ok": true }));
 
@@ -89,11 +104,11 @@ fn a_revision_reads_what_the_command_line_gives_it() {
         "create what was asked for",
         "import { context, log, sql } from \"wmigrate\";\n\
          export function upgrade() {\n\
-         \x20 log.info(`for ${context.x.tenant}`);\n\
+         \x20 log.info(`for ${context.x(\"tenant\")}`);\n\
          \x20 log.debug(\"only with -v\");\n\
-         \x20 sql.execute(`CREATE TABLE ${context.x.table} (id int)`);\n\
+         \x20 sql.execute(`CREATE TABLE ${context.x(\"table\")} (id int)`);\n\
          }\n\
-         export function downgrade() { sql.execute(`DROP TABLE ${context.x.table}`); }\n",
+         export function downgrade() { sql.execute(`DROP TABLE ${context.x(\"table\")}`); }\n",
     );
     project.write("wmigrate.toml", "versions = [\"versions\"]\n[x]\ntenant = \"acme\"\ntable = \"from_file\"\n");
     let filters = Filters::of(&project);
@@ -185,6 +200,6 @@ fn texts_of_the_tool_itself() {
         "$ wmigrate heads
          exit 2
          err error: there is no `wmigrate.toml` in `[PROJECT]` or a folder above it
-         err hint: `wmigrate init` makes one, or name another with `-c`",
+         err hint: `wmigrate init` makes a project here; `-c FILE` names a configuration elsewhere",
     );
 }

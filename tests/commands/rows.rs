@@ -65,7 +65,9 @@ fn only_a_purge_removes_rows_that_nobody_knows() {
          exit 10
          err error: can't locate revision identified by `beef`: the database says it is applied, but no file in the versions folders has that id
          err hint: the database is probably ahead of these files: use a newer checkout; if the revision is gone for good, `wmigrate stamp --purge <revision>` records what is really applied";
-    for command in ["upgrade heads", "downgrade base", "stamp 3c00", "current", "show current", "history -i", "verify"] {
+    for command in
+        ["upgrade heads", "downgrade base", "stamp 3c00", "current", "show current", "history -r current:", "verify"]
+    {
         session(&project, &filters, &format!("$ wmigrate {command}{ahead}"));
     }
     assert_eq!(rows(&project), "2b00 beef");
@@ -160,7 +162,8 @@ fn a_plan_is_what_then_runs() {
     for command in [["upgrade", "heads"], ["downgrade", "1a00"]] {
         let planned = project.ok(["plan", command[0], command[1]]);
         let ran = project.wmigrate(command);
-        let ran: String = ran.stderr.lines().filter_map(|line| line.strip_prefix("Running ")).map(|l| format!("{l}\n")).collect();
+        let ran: String =
+            ran.stderr.lines().filter_map(|line| line.strip_prefix("Running ")).map(|l| format!("{l}\n")).collect();
         assert_eq!(planned, ran);
         assert!(!planned.is_empty());
     }
@@ -168,12 +171,13 @@ fn a_plan_is_what_then_runs() {
 
 #[test]
 fn status_is_one_screen() {
-    let (project, filters) = branched_project();
+    let (project, _) = branched_project();
     let server = project.psql("SHOW server_version_num").parse::<u32>().unwrap();
     let shown = serde_json::from_str::<serde_json::Value>(&project.ok(["status", "--json"])).unwrap();
     assert_eq!(shown["server_version"], server);
     let database = shown["database"].as_str().unwrap().to_owned();
-    let filters = filters.hide(&format!("{database} (PostgreSQL {}.{})", server / 10_000, server % 10_000), "[SERVER]");
+    let filters = Filters::default()
+        .hide(&format!("{database} (PostgreSQL {}.{})", server / 10_000, server % 10_000), "[SERVER]");
     session(
         &project,
         &filters,
