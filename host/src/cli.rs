@@ -149,9 +149,16 @@ pub enum Command {
 
 /// Parses, runs, prints, and says how it went.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match command().try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
+            if error.use_stderr() && asks_for_json(&arguments) {
+                let message = error.to_string();
+                let first = message.lines().next().unwrap_or_default();
+                let first = first.strip_prefix("error: ").unwrap_or(first);
+                Printer::new(true, false, 0, Color::Never).json(&CliError::usage(first).to_json());
+            }
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { Code::Usage as u8 } else { 0 });
         }
@@ -166,6 +173,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::from(error.code as u8)
         }
     }
+}
+
+/// A command line that cannot be parsed may still say how its error is to be told.
+fn asks_for_json(arguments: &[OsString]) -> bool {
+    arguments.iter().any(|argument| argument == "--json" || argument == "--format=json")
+        || arguments.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json")
 }
 
 /// The whole command line as clap has it, for completions and manual pages too.

@@ -61,6 +61,34 @@ pub fn check(project: &Project, filters: &Filters, command: &str, expected: &str
     compare(&filters.apply(&render(command, &output)), expected);
 }
 
+/// Runs the commands of a transcript one after the other, and compares the whole. A command is a line `$ wmigrate …`;
+/// words may be quoted with `'`.
+#[track_caller]
+pub fn session(project: &Project, filters: &Filters, expected: &str) {
+    let commands = expected.lines().filter_map(|line| line.trim().strip_prefix("$ wmigrate "));
+    let actual: String = commands.map(|command| render(command, &project.wmigrate(words(command)))).collect();
+    compare(&filters.apply(&actual), expected);
+}
+
+/// The words of a command line, as a shell would part them.
+pub fn words(command: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quoted = false;
+    for c in command.chars() {
+        match c {
+            '\'' => {
+                quoted = !quoted;
+                word.get_or_insert_default();
+            }
+            ' ' if !quoted => all.extend(word.take()),
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    all.extend(word);
+    all
+}
+
 /// A command and what it did, as text.
 pub fn render(command: &str, output: &Output) -> String {
     let code = output.code.map_or_else(|| "by signal".to_owned(), |code| code.to_string());

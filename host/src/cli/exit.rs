@@ -46,13 +46,15 @@ pub struct CliError {
     pub hint: Option<String>,
     /// Where the database stands now.
     pub standing: Option<String>,
+    /// What `--json` shows beside the error: one command, one document.
+    pub data: Option<serde_json::Value>,
 }
 
 impl CliError {
     /// An error with a message alone.
     #[must_use]
     pub fn new(code: Code, kind: &'static str, message: impl Into<String>) -> Self {
-        Self { code, kind, message: message.into(), causes: Vec::new(), hint: None, standing: None }
+        Self { code, kind, message: message.into(), causes: Vec::new(), hint: None, standing: None, data: None }
     }
 
     /// Wrong use of the command line.
@@ -87,17 +89,25 @@ impl CliError {
         Self { causes, ..Self::new(code, kind, error.to_string()) }
     }
 
+    /// As `--json` prints it.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut error = json!({ "kind": self.kind, "message": self.message, "hint": self.hint });
+        if !self.causes.is_empty() {
+            error["causes"] = json!(self.causes);
+        }
+        if let Some(standing) = &self.standing {
+            error["standing"] = json!(standing);
+        }
+        let mut document = self.data.clone().unwrap_or_else(|| json!({}));
+        document["error"] = error;
+        document
+    }
+
     /// Prints it where it belongs.
     pub fn render(&self, printer: &Printer) {
         if printer.json {
-            let mut error = json!({ "kind": self.kind, "message": self.message, "hint": self.hint });
-            if !self.causes.is_empty() {
-                error["causes"] = json!(self.causes);
-            }
-            if let Some(standing) = &self.standing {
-                error["standing"] = json!(standing);
-            }
-            printer.json(&json!({ "error": error }));
+            printer.json(&self.to_json());
         }
         // Whatever text of a guest, a file or a server an error took along: here at the latest it is made harmless.
         printer.alarm(&format!("{} {}", printer.red("error:"), printable(&self.message)));

@@ -118,6 +118,9 @@ pub(super) type Decide<'a> = &'a dyn Fn(&Map, &[String]) -> Result<Plan, graph::
 /// Runs whatever `decide` wants.
 pub(super) fn run(global: &Global, printer: &Printer, args: &RunArgs, decide: Decide<'_>) -> Result<(), CliError> {
     let project = Project::load(global)?;
+    // A slip in the command line is one at head too, where neither is needed.
+    args.limits.parse()?;
+    project::x_arguments(&project.config, global)?;
     let settings = project.settings(global, printer)?;
     block_on(async {
         let (connection, standing) = project.connect(&settings).await?;
@@ -200,7 +203,10 @@ impl<'a> Job<'a> {
             report_json(&self.printer, &plan, &[], &standing.rows);
             return Ok(());
         }
-        self.check(&plan, &connection, standing.exists).await?;
+        self.check(&plan, &connection, standing.exists).await.map_err(|mut error| {
+            error.standing = Some(standing_line(&standing.rows, &[], self.args.dry_run));
+            error
+        })?;
         let runtime = self.runtime()?;
         let watcher = Arc::new(Progress::new(self.printer, plan.steps.len(), self.args.dry_run));
         let run = Run { components: &self.components, runtime: &runtime, options: &self.options, watcher };

@@ -11,6 +11,8 @@ use super::{Global, block_on};
 use crate::components::{Components, Policy, limits_from, written};
 use crate::graph::{self, Map, Plan, Step};
 use crate::runtime::{Cache, Call, Door, Failure, Recorded, Runtime};
+use crate::sql::RESET;
+use crate::sql::lex::{Kind, Lexer};
 use crate::state::{record, schema};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -108,7 +110,10 @@ fn text(project: &Project, args: &RunArgs, plan: &Plan, scripts: Scripts) -> Vec
         }
         lines.push(format!("-- Running {}", step.log_line()));
         lines.push(String::new());
-        for statement in statements.iter().chain(&record::script(project.schema(), &bookkeeping(step, digest))) {
+        let restored =
+            if statements.iter().any(|statement| touches_session(statement)) { restore() } else { Vec::new() };
+        let bookkeeping = record::script(project.schema(), &bookkeeping(step, digest));
+        for statement in statements.iter().chain(&restored).chain(&bookkeeping) {
             lines.push(format!("{statement};"));
             lines.push(String::new());
         }
@@ -124,6 +129,27 @@ fn text(project: &Project, args: &RunArgs, plan: &Plan, scripts: Scripts) -> Vec
     lines
 }
 
+/// Whether a statement may leave something on the session: a setting, a role, a temporary object. A run undoes that after
+/// every revision; a script does so only where there is something to undo, since whoever runs it may have chosen a role.
+fn touches_session(statement: &str) -> bool {
+    let words: Vec<_> =
+        Lexer::new(statement).map_while(Result::ok).filter(|token| token.kind == Kind::Word).take(4).collect();
+    let temporary = || words.iter().any(|word| word.is("temp") || word.is("temporary"));
+    let sets = match words.as_slice() {
+        [first, second, ..] if first.is("set") => !(second.is("local") || second.is("constraints")),
+        [first, ..] if first.is("reset") => true,
+        [first, ..] if first.is("create") => temporary(),
+        _ => false,
+    };
+    // A function's body, a `DO` block, a `SELECT`.
+    sets || statement.to_ascii_lowercase().contains("set_config")
+}
+
+fn restore() -> Vec<String> {
+    let statements = ["SET CONSTRAINTS ALL IMMEDIATE"].into_iter().chain(RESET.split(';').map(str::trim));
+    statements.map(str::to_owned).collect()
+}
+
 fn bookkeeping(step: &Step, digest: String) -> record::Step {
     record::Step {
         revision: step.revision.clone(),
@@ -132,5 +158,26 @@ fn bookkeeping(step: &Step, digest: String) -> record::Step {
         seconds: 0.0,
         delete: step.change.delete.clone(),
         insert: step.change.insert.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_outlives_a_revision_is_known() {
+        let check = |statement: &str, expected: bool| assert_eq!(touches_session(statement), expected, "{statement}");
+        check("SET search_path TO shop", true);
+        check("-- why\nset role app", true);
+        check("RESET ALL", true);
+        check("CREATE TEMP TABLE t (a int)", true);
+        check("create or replace temporary view v as select 1", true);
+        check("SELECT pg_catalog.set_config('a.b', 'c', false)", true);
+        check("SET LOCAL search_path TO shop", false);
+        check("SET CONSTRAINTS ALL DEFERRED", false);
+        check("CREATE TABLE temp_readings (a int)", false);
+        check("UPDATE t SET a = 1", false);
+        check("", false);
     }
 }

@@ -46,6 +46,8 @@ impl Stamp {
         printer: &Printer,
     ) -> Result<(), CliError> {
         let (connection, standing) = project.connect(settings).await?;
+        // A target that makes no sense must leave an empty database empty.
+        plan::stamp(&project.map, &standing.rows, &self.revisions, self.purge)?;
         if let Some(reason) = standing.read_only {
             return Err(crate::sql::Error::ReadOnly(reason).into());
         }
@@ -105,6 +107,12 @@ impl Stamp {
     fn script(&self, project: &Project, printer: &Printer) -> Result<(), CliError> {
         let plan = plan::stamp_range(&project.map, &self.revisions)?;
         let mut lines = vec!["BEGIN;".to_owned(), String::new()];
+        if plan.steps.first().is_some_and(|step| step.from.is_empty()) {
+            for statement in schema::statements(project.schema()) {
+                lines.push(format!("{statement};"));
+                lines.push(String::new());
+            }
+        }
         for step in &plan.steps {
             lines.push(format!("-- Running {}", step.log_line()));
             lines.push(String::new());

@@ -40,20 +40,32 @@ impl Verify {
             let settings = project.settings(global, printer)?;
             findings.extend(block_on(self.applied(&project, &components, &settings, printer))?);
         }
-        let bad = findings.iter().filter(|finding| finding.bad).count();
+        let mut bad: Vec<_> = findings.iter().filter(|f| f.bad).map(|f| f.revision.as_str()).collect();
+        bad.sort_unstable();
+        bad.dedup();
+        let mut found = None;
         if printer.json {
             let list: Vec<_> = findings
                 .iter()
                 .map(|f| json!({ "revision": f.revision, "verdict": f.verdict, "message": f.text, "ok": !f.bad }))
                 .collect();
-            printer.json(&json!({ "revisions": project.map.revisions().len(), "findings": list, "ok": bad == 0 }));
+            let value = json!({ "revisions": project.map.revisions().len(), "findings": list, "ok": bad.is_empty() });
+            if bad.is_empty() {
+                printer.json(&value);
+            } else {
+                found = Some(value);
+            }
         } else {
             printer.lines(findings.iter().map(|f| format!("{} {}: {}", f.revision, f.verdict, f.text)));
         }
-        if bad > 0 {
-            let names: Vec<_> = findings.iter().filter(|f| f.bad).map(|f| format!("`{}`", f.revision)).collect();
-            return Err(CliError::new(Code::Digest, "digest_mismatch", format!("{} not what they were: {}", super::run::revisions(bad), names.join(", ")))
-                .hint("put the files back and write new revisions for the changes; if an edit is meant: wmigrate verify --accept REVISION"));
+        if !bad.is_empty() {
+            let names: Vec<_> = bad.iter().map(|revision| format!("`{revision}`")).collect();
+            let message = format!("{} not what they were: {}", super::run::revisions(bad.len()), names.join(", "));
+            let mut error = CliError::new(Code::Digest, "digest_mismatch", message).hint(
+                "put the files back and write new revisions for the changes; if an edit is meant: wmigrate verify --accept REVISION",
+            );
+            error.data = found;
+            return Err(error);
         }
         printer.talk(&format!("{} verified", super::run::revisions(project.map.revisions().len())));
         Ok(())

@@ -61,7 +61,7 @@ pub enum FinishError {
 const FIRST_USER_OID: u32 = 16_384;
 
 /// Undoes what a revision may have left on the session. DISCARD ALL would also drop the migration lock.
-const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; \
+pub(crate) const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; \
                      DISCARD SEQUENCES; DISCARD TEMP";
 
 /// Before the host's own statement at the end: see the order above.

@@ -51,6 +51,7 @@ fn marker(line: &str) -> Option<Way> {
 
 /// The first thing that is wrong with either direction.
 pub fn check(text: &str) -> Result<(), Finding> {
+    check_markers(text)?;
     for direction in [Way::Upgrade, Way::Downgrade] {
         let part = section(text, direction);
         let statements = split::split(&part).map_err(|error| {
@@ -73,6 +74,48 @@ pub fn check(text: &str) -> Result<(), Finding> {
         }
     }
     Ok(())
+}
+
+/// What neither direction would run, though it looks as if one did: a marker with a slip in it, and statements before the
+/// first marker.
+fn check_markers(text: &str) -> Result<(), Finding> {
+    let mut head = String::new();
+    let mut marked = false;
+    for (index, line) in text.lines().enumerate() {
+        if marker(line).is_some() {
+            marked = true;
+        } else if is_nearly_marker(line) {
+            return Err(Finding {
+                line: u32::try_from(index + 1).unwrap_or(u32::MAX),
+                column: 1,
+                message: format!("`{}` is no marker", line.trim()),
+                hint: "a section begins with `-- wmigrate:upgrade` or `-- wmigrate:downgrade`, and nothing else in the line"
+                    .to_owned(),
+            });
+        }
+        if !marked {
+            head.push_str(line);
+            head.push('\n');
+        }
+    }
+    // What cannot be split here is reported with its section, or means nothing.
+    let first = if marked { split::split(&head).ok().and_then(|all| all.into_iter().next()) } else { None };
+    first.map_or(Ok(()), |statement| {
+        Err(Finding {
+            line: statement.line,
+            column: statement.column,
+            message: "this stands before the first marker, so that neither direction would run it".to_owned(),
+            hint: "put it below `-- wmigrate:upgrade` or `-- wmigrate:downgrade`".to_owned(),
+        })
+    })
+}
+
+fn is_nearly_marker(line: &str) -> bool {
+    let Some(comment) = line.trim().strip_prefix("--") else { return false };
+    let word: String = comment.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase();
+    word.strip_prefix("wmigrate:").is_some_and(|rest| {
+        ["up", "down", "upgrade", "downgrade"].iter().any(|way| rest.trim_end_matches([';', ':', '.', '-']) == *way)
+    })
 }
 
 /// What is worth saying about a script that will run all the same.
@@ -110,6 +153,21 @@ mod tests {
     fn without_markers_all_is_upgrade() {
         assert_eq!(section("SELECT 1;\n", Way::Upgrade), "SELECT 1;\n");
         assert_eq!(section("SELECT 1;\n", Way::Downgrade), "\n");
+    }
+
+    #[test]
+    fn what_no_direction_would_run_is_an_error() {
+        let check = |text: &str, expected: &str| {
+            let found = super::check(text).map_err(|f| format!("{}:{} {}", f.line, f.column, f.message));
+            assert_eq!(found.err().unwrap_or_default(), expected, "{text}");
+        };
+        let stray = "this stands before the first marker, so that neither direction would run it";
+        check("-- ///\n\n  SELECT 1;\n-- wmigrate:upgrade\nSELECT 2;\n", &format!("3:3 {stray}"));
+        check("--wmigrate:upgrade\nSELECT 1;\n", "1:1 `--wmigrate:upgrade` is no marker");
+        check("-- Wmigrate: Up\nSELECT 1;\n", "1:1 `-- Wmigrate: Up` is no marker");
+        check("-- wmigrate:upgrade\n-- wmigrate:downgrade;\n", "2:1 `-- wmigrate:downgrade;` is no marker");
+        check("-- a comment\n;\n-- wmigrate:upgrade\n-- wmigrate: upgrades the table\nSELECT 1;\n", "");
+        check("SELECT 1;\n", "");
     }
 
     #[test]
