@@ -29,7 +29,7 @@ fn main() {
 }
 
 fn run(folder: &Path) {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/guest.rs");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/guests/costs.rs");
     let dependencies = toml::Table::new();
     let guest = build(&RustBuild {
         source: &source,
