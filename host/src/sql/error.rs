@@ -2,7 +2,7 @@
 
 use super::connect;
 use crate::bindings::SqlError;
-use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
+use tokio_postgres::error::{DbError, ErrorPosition, Severity, SqlState};
 
 /// A failure of the host's own use of the database.
 #[derive(Debug, thiserror::Error)]
@@ -104,12 +104,24 @@ pub fn guest_error(error: &tokio_postgres::Error) -> Option<SqlError> {
 
 /// Whether the server ends the session with this.
 pub(super) fn ends_connection(error: &SqlError) -> bool {
-    let fatal = error.fields.iter().any(|(name, value)| name == "severity" && (value == "FATAL" || value == "PANIC"));
-    fatal || error.sqlstate.starts_with("57P") || error.sqlstate.starts_with("08")
+    let severity = error.fields.iter().find(|(name, _)| name == "severity").map(|(_, value)| value.as_str());
+    match severity {
+        Some("FATAL" | "PANIC") => true,
+        // A revision may raise any code itself, and `dblink` passes on those of connections of its own.
+        Some("ERROR") => false,
+        Some(_) | None => error.sqlstate.starts_with("57P") || error.sqlstate.starts_with("08"),
+    }
 }
 
 fn record_of(error: &DbError) -> SqlError {
-    let mut fields = vec![("severity".to_owned(), error.severity().to_owned())];
+    // The plain word, where the server gives it: the other one is in the server's language.
+    let severity = match error.parsed_severity() {
+        Some(Severity::Error) => "ERROR",
+        Some(Severity::Fatal) => "FATAL",
+        Some(Severity::Panic) => "PANIC",
+        Some(_) | None => error.severity(),
+    };
+    let mut fields = vec![("severity".to_owned(), severity.to_owned())];
     let optional = [
         ("schema", error.schema()),
         ("table", error.table()),
