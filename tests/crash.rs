@@ -32,7 +32,6 @@ fn kill_9_at_random_moments() {
 
     let mut project = Project::new();
     chain_with(&project, revisions, "SELECT pg_sleep(0.005);");
-    project.ok(["build"]);
     let mut interrupted = 0;
     for kill in 0..kills {
         let mut child = project.spawn(["upgrade", "head"]);
@@ -54,6 +53,18 @@ fn kill_9_at_random_moments() {
     assert_once(&project, revisions);
     assert_eq!(project.psql("SELECT count(*) FROM wmigrate.log WHERE outcome <> 'ok'"), "0");
     assert!(interrupted > 0, "no kill came in time");
+}
+
+#[test]
+fn kill_9_in_a_long_statement() {
+    // The server would run the statement to its end, with the lock held, if nobody told it to look whether we live.
+    let (project, mut child) = sleeping(600.0);
+    drop(child.kill());
+    child.wait().unwrap();
+    sleepy(&project, 0.0);
+    let output = project.wmigrate(["upgrade", "head", "--lock-wait", "20 s"]);
+    assert_says(&output, 0, &["waiting for the migration lock, held by pid "]);
+    assert_eq!(log(&project), "a1|upgrade|ok\na2|upgrade|ok\na3|upgrade|ok");
 }
 
 #[test]
@@ -108,6 +119,18 @@ fn the_first_signal_lets_the_revision_end() {
         project.ok(["upgrade", "head"]);
         assert_eq!(log(&project), "a1|upgrade|ok\na2|upgrade|ok\na3|upgrade|ok");
     }
+}
+
+#[test]
+fn a_signal_during_the_last_revision_changes_nothing() {
+    let project = Project::new();
+    project.sql("a1", "", "slow", "CREATE TABLE a (id int);\nSELECT pg_sleep(1);", "DROP TABLE a;");
+    let child = project.spawn(["upgrade", "head"]);
+    wait_until_running(&project, "pg_sleep");
+    signal(&child, "TERM");
+    // All that was asked for is done.
+    assert_says(&finish(child), 0, &["stopping after the running revision"]);
+    assert_eq!(log(&project), "a1|upgrade|ok");
 }
 
 #[test]
@@ -255,6 +278,43 @@ fn killed_in_commit(flags: &[&str]) {
 fn a_connection_killed_in_the_commit() {
     killed_in_commit(&[]);
     killed_in_commit(&["--single-transaction"]);
+}
+
+#[test]
+fn a_connection_killed_after_the_commit() {
+    // COMMIT waits for a standby that does not exist; by then the transaction is durable on this server.
+    let server = TestServer::start_extra(&[("synchronous_standby_names", "nobody")]);
+    for flags in [&[][..], &["--single-transaction"]] {
+        let project = on(&server);
+        project.sql("a1", "", "before", "CREATE TABLE a (id int);", "DROP TABLE a;");
+        project.sql(
+            "a2",
+            "a1",
+            "durable",
+            "CREATE TABLE b (id int);\nSET LOCAL synchronous_commit = on;",
+            "DROP TABLE b;",
+        );
+        project.sql("a3", "a2", "after", "CREATE TABLE c (id int);", "DROP TABLE c;");
+        let child = project.spawn(["upgrade", "a2"].iter().chain(flags));
+        let waiting =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'SyncRep'";
+        wait_for(&project, waiting, "1");
+        project.psql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() \
+             AND wait_event = 'SyncRep'",
+        );
+        assert_says(
+            &finish(child),
+            15,
+            &[
+                "revision `a2` was committed: the connection was lost during COMMIT; it was committed",
+                "hint: run the same command again to go on",
+                "the database is at `a2`; 2 revisions done and kept\n",
+            ],
+        );
+        assert_says(&project.wmigrate(["upgrade", "head"]), 0, &[]);
+        assert_eq!(log(&project), "a1|upgrade|ok\na2|upgrade|ok\na3|upgrade|ok");
+    }
 }
 
 /// A project on a server of its own.

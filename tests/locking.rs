@@ -111,7 +111,7 @@ fn the_wait_has_an_end() {
             "--lock-wait",
         ],
     );
-    let none = project.wmigrate(["upgrade", "head", "--lock-wait", "0 s", "--json"]);
+    let none = project.wmigrate(["upgrade", "head", "--lock-wait", "1 ms", "--json"]);
     assert_eq!(none.code, Some(11));
     assert!(none.stdout.contains("\"kind\": \"lock_timeout\""), "{}", none.stdout);
     assert_says(&finish(first), 0, &[]);
@@ -157,7 +157,7 @@ fn two_schemas_do_not_wait_for_each_other() {
     other.set("DATABASE_URL", project.url());
     other.write("wmigrate.toml", "[database]\nschema = \"billing\"\n");
     other.sql("b1", "", "quick", "CREATE TABLE b (id int);", "DROP TABLE b;");
-    let output = other.wmigrate(["upgrade", "head", "--lock-wait", "0 s"]);
+    let output = other.wmigrate(["upgrade", "head", "--lock-wait", "1 ms"]);
     assert_says(&output, 0, &[]);
     assert!(!output.stderr.contains("waiting"), "{}", output.stderr);
     assert_says(&finish(first), 0, &[]);
@@ -171,7 +171,7 @@ fn somebody_elses_advisory_locks_are_no_obstacle() {
     chain(&project, 1);
     let other = Session::open(project.url());
     other.run("SELECT pg_advisory_lock(1), pg_advisory_lock(2, 3)");
-    project.ok(["upgrade", "head", "--lock-wait", "0 s"]);
+    project.ok(["upgrade", "head", "--lock-wait", "1 ms"]);
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn a_transaction_pooler_is_refused_and_keeps_no_lock() {
     // A lock left on a pooled session would stop everybody until the pool lets that session go.
     assert_eq!(locks(&project), "0");
     project.set("DATABASE_URL", &direct);
-    assert_says(&project.wmigrate(["upgrade", "head", "--lock-wait", "0 s"]), 0, &[]);
+    assert_says(&project.wmigrate(["upgrade", "head", "--lock-wait", "1 ms"]), 0, &[]);
     assert_once(&project, 2);
 }
 
@@ -233,6 +233,17 @@ fn a_revision_that_gives_the_lock_away_is_rolled_back() {
         let rest = if flags.len() == 2 { "a1|upgrade|ok\n" } else { "" };
         assert_eq!(log(&project), format!("{rest}a2|upgrade|failed"));
     }
+}
+
+#[test]
+fn a_revision_that_shares_the_lock_is_rolled_back() {
+    let project = Project::new();
+    let up = "DO $$ DECLARE l record; BEGIN\n\
+              SELECT classid::bigint << 32 | objid::bigint AS key INTO l FROM pg_locks\n\
+              WHERE locktype = 'advisory' AND pid = pg_backend_pid();\n\
+              PERFORM pg_advisory_unlock(l.key), pg_advisory_lock_shared(l.key); END $$;";
+    project.sql("a1", "", "sharer", up, "SELECT 1;");
+    assert_says(&project.wmigrate(["upgrade", "head"]), 1, &["the migration lock was given away while it ran"]);
 }
 
 #[test]
