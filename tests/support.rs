@@ -7,6 +7,7 @@
 pub mod cluster;
 pub mod pgbouncer;
 pub mod project;
+pub mod running;
 pub mod server;
 pub mod sql;
 pub mod transcript;

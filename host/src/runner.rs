@@ -101,6 +101,10 @@ pub struct Run<'a> {
     pub options: &'a Options,
     /// Who watches.
     pub watcher: Arc<dyn Watcher>,
+    /// The version rows that the plan was made from.
+    pub rows: &'a [String],
+    /// Whether the schema of the bookkeeping is there; it is not in the dry run of a first upgrade.
+    pub schema_exists: bool,
 }
 
 impl Run<'_> {
@@ -111,6 +115,7 @@ impl Run<'_> {
         }
         let mut done = Vec::with_capacity(plan.steps.len());
         let mut connection = connection;
+        let mut rows = self.rows.to_vec();
         let mut ahead = Ahead::new(self, plan);
         for step in &plan.steps {
             if self.options.interrupt.asked() {
@@ -122,10 +127,11 @@ impl Run<'_> {
             };
             self.watcher.begin(step);
             let begun = Instant::now();
-            match self.step(step, &component, connection).await {
+            match self.step(step, &component, connection, &rows).await {
                 Ok(back) => connection = back,
                 Err((back, error)) => return Report { done, error: Some(error), connection: back },
             }
+            step.change.apply(&mut rows);
             let took = begun.elapsed();
             self.watcher.done(step, took);
             done.push(Done { revision: step.revision.clone(), took });
@@ -139,12 +145,13 @@ impl Run<'_> {
         step: &Step,
         component: &Ready,
         mut connection: Connection,
+        rows: &[String],
     ) -> Result<Connection, (Option<Connection>, Error)> {
         let mut attempt = 1;
         let mut pause = Duration::from_millis(50);
         loop {
             let begun = Instant::now();
-            let (back, error) = match self.attempt(step, component, connection).await {
+            let (back, error) = match self.attempt(step, component, connection, rows).await {
                 Ok(back) => return Ok(back),
                 Err(failed) => failed,
             };
@@ -167,6 +174,7 @@ impl Run<'_> {
         step: &Step,
         component: &Ready,
         connection: Connection,
+        rows: &[String],
     ) -> Result<Connection, (Option<Connection>, Error)> {
         let begun = Instant::now();
         let transaction = Transaction::begin(connection, &self.options.begin)
@@ -176,11 +184,11 @@ impl Run<'_> {
         if let Err(failure) = outcome {
             return Err(self.give_up(step, failure, transaction).await);
         }
-        let bookkeeping = self.bookkeeping(step, component, begun.elapsed(), &transaction);
+        let bookkeeping = self.bookkeeping(step, component, begun.elapsed(), &transaction, rows);
         transaction
             .commit(Some((bookkeeping.text(), &bookkeeping.parameters())))
             .await
-            .map_err(|(connection, error)| (connection, Error::of_finish(step, error)))
+            .map_err(|(connection, error)| (connection, self.refused(step, error)))
     }
 
     /// Runs the export and judges what it left: success means a transaction that is open and sound.
@@ -194,18 +202,37 @@ impl Run<'_> {
             events: self.events_of(step),
         };
         let (door, outcome) = self.runtime.run(&component.code, &call, Door::Live(Box::new(transaction))).await;
-        let Door::Live(mut transaction) = door else { unreachable!("a door comes back as it went in") };
-        if outcome.is_ok() {
-            transaction.settle().await;
-        }
+        let Door::Live(transaction) = door else { unreachable!("a door comes back as it went in") };
         let outcome = match outcome {
+            // After an error the driver does not wait for the transaction's status, which comes behind it.
+            Ok(()) if transaction.last_error().is_some() => transaction.settle().await.map_err(Failure::Connection),
+            outcome => outcome,
+        };
+        let outcome = match outcome {
+            // The second request to stop cancels the statement. What the guest makes of that error is not the reason, and
+            // a guest that went on without the statement has not done its work.
+            _ if self.stopped_now() => Err(Failure::Stopped),
             Ok(()) if transaction.is_over() => Err(Failure::Ended),
             Ok(()) if !transaction.is_sound() => Err(Failure::Swallowed(transaction.last_error().cloned())),
-            // The second request to stop cancels the statement; what the guest makes of that error is not the reason.
-            Err(_) if self.options.interrupt.now.load(Ordering::Relaxed) => Err(Failure::Stopped),
             outcome => outcome,
         };
         (*transaction, outcome)
+    }
+
+    fn stopped_now(&self) -> bool {
+        self.options.interrupt.now.load(Ordering::Relaxed)
+    }
+
+    /// A refusal at the end of a step. The second request to stop may have cancelled the statements that end it.
+    fn refused(&self, step: &Step, error: FinishError) -> Error {
+        match error {
+            FinishError::Deferred(record) | FinishError::Last(record) | FinishError::RolledBack(Some(record))
+                if self.stopped_now() && record.sqlstate == "57014" =>
+            {
+                Error::failed(step, Failure::Stopped)
+            }
+            error => Error::of_finish(step, error),
+        }
     }
 
     fn bookkeeping(
@@ -214,6 +241,7 @@ impl Run<'_> {
         component: &Ready,
         took: Duration,
         transaction: &Transaction,
+        rows: &[String],
     ) -> record::Statement {
         let done = record::Step {
             revision: step.revision.clone(),
@@ -222,6 +250,7 @@ impl Run<'_> {
             seconds: took.as_secs_f64(),
             delete: step.change.delete.clone(),
             insert: step.change.insert.clone(),
+            before: Some(rows.to_vec()),
         };
         record::Statement::new(&self.options.schema, done, transaction.proof(), Key::of_schema(&self.options.schema))
     }
@@ -278,8 +307,9 @@ impl Run<'_> {
             Err((connection, error)) => return fail(Some(connection), Error::Sql(error)),
         };
         let mut done = Vec::with_capacity(plan.steps.len());
+        let mut rows = self.rows.to_vec();
         let mut ahead = Ahead::new(self, plan);
-        if self.options.dry_run
+        if !self.schema_exists
             && let Err(error) = transaction
                 .host_statement(
                     "creating its bookkeeping",
@@ -319,10 +349,18 @@ impl Run<'_> {
                 }
                 return fail(connection, error);
             }
-            let bookkeeping = self.bookkeeping(step, &component, begun.elapsed(), &transaction);
+            let bookkeeping = self.bookkeeping(step, &component, begun.elapsed(), &transaction, &rows);
             if let Err(error) = transaction.seal(bookkeeping.text(), &bookkeeping.parameters()).await {
-                return fail(transaction.rollback().await.ok(), Error::of_finish(step, error));
+                let error = self.refused(step, error);
+                let connection = transaction.rollback().await.ok();
+                if let Some(connection) = &connection
+                    && !self.options.dry_run
+                {
+                    self.note_failure(step, &component, &error, begun.elapsed(), connection).await;
+                }
+                return fail(connection, error);
             }
+            step.change.apply(&mut rows);
             let took = begun.elapsed();
             self.watcher.done(step, took);
             done.push(Done { revision: step.revision.clone(), took });
@@ -335,7 +373,7 @@ impl Run<'_> {
         }
         match (transaction.commit(None).await, plan.steps.last()) {
             (Ok(connection), _) => Report { done, error: None, connection: Some(connection) },
-            (Err((connection, error)), Some(last)) => fail(connection, Error::of_finish(last, error)),
+            (Err((connection, error)), Some(last)) => fail(connection, self.refused(last, error)),
             (Err((connection, _)), None) => Report { done, error: None, connection },
         }
     }

@@ -204,12 +204,19 @@ impl<'a> Job<'a> {
             return Ok(());
         }
         self.check(&plan, &connection, standing.exists).await.map_err(|mut error| {
-            error.standing = Some(standing_line(&standing.rows, &[], self.args.dry_run));
+            error.standing = Some(standing_line(&standing.rows, &[], self.args.dry_run, true));
             error
         })?;
         let runtime = self.runtime()?;
         let watcher = Arc::new(Progress::new(self.printer, plan.steps.len(), self.args.dry_run));
-        let run = Run { components: &self.components, runtime: &runtime, options: &self.options, watcher };
+        let run = Run {
+            components: &self.components,
+            runtime: &runtime,
+            options: &self.options,
+            watcher,
+            rows: &standing.rows,
+            schema_exists: standing.exists,
+        };
         let report = run.carry_out(&plan, connection).await;
         drop(run);
         self.conclude(&plan, report, &standing.rows).await
@@ -242,7 +249,7 @@ impl<'a> Job<'a> {
 
     /// Says how it went and where the database stands now.
     async fn conclude(&self, plan: &Plan, report: Report, before: &[String]) -> Result<(), CliError> {
-        let done: Vec<_> = report.done.iter().map(|done| done.revision.clone()).collect();
+        let mut done: Vec<_> = report.done.iter().map(|done| done.revision.clone()).collect();
         let Some(error) = report.error else {
             if let Some(connection) = &report.connection {
                 // The lock ends with the session anyway; this spares whoever waits the time of our exit.
@@ -260,6 +267,8 @@ impl<'a> Job<'a> {
             _ => None,
         };
         let stopped = error.stopped();
+        // Nothing that was begun was undone.
+        let mut whole = matches!(error, runner::Error::Interrupted);
         let mut error = CliError::from(error);
         if stopped {
             error.code = self.signals.code();
@@ -277,22 +286,26 @@ impl<'a> Job<'a> {
             return Err(error);
         };
         if let Some(proof) = unknown {
-            match state::outcome_of(&connection, &proof).await {
-                Ok(Some(true)) => {
+            match outcome_of(&connection, &proof).await {
+                Some(true) => {
+                    // With one transaction for all, it was the whole plan.
+                    let count = if self.options.single_transaction { plan.steps.len() } else { done.len() + 1 };
+                    done = plan.steps.iter().take(count).map(|step| step.revision.clone()).collect();
+                    whole = true;
                     error.message.push_str("; it was committed");
                     error.hint = Some("run the same command again to go on".to_owned());
                 }
-                Ok(Some(false)) => {
+                Some(false) => {
                     error.message.push_str("; it was not committed");
                     error.hint = Some("run the same command again".to_owned());
                 }
-                Ok(None) | Err(_) => {}
+                None => {}
             }
         }
         error.standing = state::read(&connection, self.project.schema())
             .await
             .ok()
-            .map(|standing| standing_line(&standing.rows, &done, self.args.dry_run));
+            .map(|standing| standing_line(&standing.rows, &done, self.args.dry_run, whole));
         Err(error)
     }
 
@@ -320,8 +333,21 @@ impl<'a> Job<'a> {
     }
 }
 
+/// How a transaction ended. A session whose connection broke may live on for a moment.
+async fn outcome_of(connection: &Connection, proof: &crate::sql::Proof) -> Option<bool> {
+    const TRIES: u32 = 20;
+    for _ in 0..TRIES {
+        match state::outcome_of(connection, proof).await {
+            Ok(Some(committed)) => return Some(committed),
+            Ok(None) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
 /// `the database is at a, b; 3 revisions were done before`
-fn standing_line(rows: &[String], done: &[String], dry_run: bool) -> String {
+fn standing_line(rows: &[String], done: &[String], dry_run: bool, whole: bool) -> String {
     let place = match rows {
         [] => "base".to_owned(),
         rows => rows.iter().map(|row| format!("`{row}`")).collect::<Vec<_>>().join(", "),
@@ -331,6 +357,7 @@ fn standing_line(rows: &[String], done: &[String], dry_run: bool) -> String {
     }
     match done.len() {
         0 => format!("the database is at {place}; nothing was changed"),
+        n if whole => format!("the database is at {place}; {} done and kept", revisions(n)),
         n => format!("the database is at {place}; {} done and kept, the failed one left nothing behind", revisions(n)),
     }
 }

@@ -57,7 +57,15 @@ impl Stamp {
         let options = LockOptions { wait: project.config.lock_wait };
         let mut waiting =
             |holder: &crate::sql::Holder| printer.talk(&format!("waiting for the migration lock, held by {holder}"));
-        lock::acquire(&connection, settings, key, &options, &mut waiting, &|| signals.asked()).await?;
+        lock::acquire(&connection, settings, key, &options, &mut waiting, &|| signals.asked()).await.map_err(
+            |error| {
+                let mut error = CliError::from(error);
+                if error.kind == "stopped" {
+                    error.code = signals.code();
+                }
+                error
+            },
+        )?;
         if !standing.exists {
             schema::ensure(&connection, project.schema()).await?;
         }
@@ -82,6 +90,7 @@ impl Stamp {
                 seconds: 0.0,
                 delete: step.change.delete.clone(),
                 insert: step.change.insert.clone(),
+                before: None,
             };
             let bookkeeping = record::Statement::new(project.schema(), done, transaction.proof(), key);
             transaction
@@ -123,6 +132,7 @@ impl Stamp {
                 seconds: 0.0,
                 delete: step.change.delete.clone(),
                 insert: step.change.insert.clone(),
+                before: None,
             };
             for statement in record::script(project.schema(), &done) {
                 lines.push(format!("{statement};"));

@@ -32,6 +32,14 @@ pub struct RowChange {
     pub insert: Vec<String>,
 }
 
+impl RowChange {
+    /// Makes the change in `rows`, whose order does not matter.
+    pub fn apply(&self, rows: &mut Vec<String>) {
+        rows.retain(|row| !self.delete.contains(row));
+        rows.extend(self.insert.iter().cloned());
+    }
+}
+
 /// One step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Step {

@@ -115,7 +115,17 @@ impl Error {
     /// this transaction as the victim (40P01, 40001).
     #[must_use]
     pub fn retryable(&self) -> bool {
-        let Self::Step(step) = self else { return false };
+        let step = match self {
+            Self::Step(step) => step,
+            Self::Bookkeeping { error, .. } => return retryable(error),
+            Self::Component(_)
+            | Self::Unusable { .. }
+            | Self::Preparing { .. }
+            | Self::Sql(_)
+            | Self::Doubt { .. }
+            | Self::Unknown { .. }
+            | Self::Interrupted => return false,
+        };
         let error = match &step.failure {
             Failure::Returned(error) | Failure::Swallowed(Some(error)) => error,
             Failure::Swallowed(None)
@@ -126,7 +136,7 @@ impl Error {
             | Failure::Ended
             | Failure::Stopped => return false,
         };
-        error.kind == "database" && matches!(error.sqlstate.as_str(), "55P03" | "40P01" | "40001")
+        retryable(error)
     }
 
     /// Whether the run was stopped on request.
@@ -154,6 +164,10 @@ impl Error {
         }
         cause.to_string()
     }
+}
+
+fn retryable(error: &crate::bindings::SqlError) -> bool {
+    error.kind == "database" && matches!(error.sqlstate.as_str(), "55P03" | "40P01" | "40001")
 }
 
 fn message_of(message: &str) -> String {

@@ -22,6 +22,8 @@ pub struct Connection {
     /// A revision has run here, so its session state must be undone before the next one.
     pub(super) used: bool,
     pub(super) types: TypeNames,
+    /// Whether the server can notice during a statement that we are gone. None: not asked yet.
+    pub(super) notices_our_end: Option<bool>,
 }
 
 /// Cancels what a connection is running, from outside.
@@ -47,6 +49,7 @@ impl Connection {
             server_version: server_version_num,
             used: false,
             types: TypeNames::new(),
+            notices_our_end: None,
         })
     }
 
@@ -102,8 +105,8 @@ impl Connection {
         while self.wire.take_columns().is_some() {}
     }
 
-    /// Whether a proxy answered for the server at the start: the process id that it gave is not the server's.
-    pub(super) fn behind_a_proxy(&self, server_pid: i32) -> bool {
-        self.wire.backend_pid() != server_pid
+    /// The process id given at the start; it is not the server's where a proxy answered.
+    pub(super) fn server_pid(&self) -> i32 {
+        self.wire.backend_pid()
     }
 }

@@ -112,7 +112,14 @@ pub(super) fn ends_connection(error: &tokio_postgres::Error) -> bool {
 }
 
 fn record_of(error: &DbError) -> SqlError {
-    let mut fields = vec![("severity".to_owned(), error.severity().to_owned())];
+    // The plain word, where the server gives it: the other one is in the server's language.
+    let severity = match error.parsed_severity() {
+        Some(Severity::Error) => "ERROR",
+        Some(Severity::Fatal) => "FATAL",
+        Some(Severity::Panic) => "PANIC",
+        Some(_) | None => error.severity(),
+    };
+    let mut fields = vec![("severity".to_owned(), severity.to_owned())];
     let optional = [
         ("schema", error.schema()),
         ("table", error.table()),

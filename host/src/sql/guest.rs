@@ -134,16 +134,18 @@ impl Transaction {
         Ok(ColumnSet { columns, rows: count, vectors })
     }
 
-    /// `sql.script`. `begin` hears each statement before it runs.
+    /// `sql.script`. `begin` hears each statement before it runs, and says whether it may.
     pub async fn script(
         &mut self,
         text: &str,
         limits: GuestLimits,
-        begin: &mut (dyn FnMut(&str) + Send),
+        begin: &mut (dyn FnMut(&str) -> bool + Send),
     ) -> Result<u32, CallError> {
         let statements = split_script(text)?;
         for statement in &statements {
-            begin(statement.text);
+            if !begin(statement.text) {
+                return Err(CallError::Fatal(Error::Stopped("running a script")));
+            }
             self.execute(statement.text, &[], limits).await.map_err(|error| in_script(error, statement))?;
         }
         Ok(u32::try_from(statements.len()).expect("the splitter's limit is far below 2^32"))

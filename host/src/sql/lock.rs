@@ -54,7 +54,7 @@ impl Key {
         let [high, low] = self.halves();
         format!(
             "EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted \
-             AND pid = pg_catalog.pg_backend_pid() AND classid = {high} AND objid = {low} \
+             AND mode = 'ExclusiveLock' AND pid = pg_catalog.pg_backend_pid() AND classid = {high} AND objid = {low} \
              AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))"
         )
     }
@@ -82,22 +82,25 @@ pub async fn acquire(
     let begun = Instant::now();
     let mut told: Option<i32> = None;
     let mut pause = POLL[0];
-    let mut checked = false;
+    // The process id the server gave when we connected; another one now means that a proxy answered then.
+    let mut server = Some(connection.server_pid());
     loop {
         let row = connection
             .query(
                 "taking the migration lock",
-                "SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_try_advisory_lock($1)",
-                &[(&key.0, Type::INT8)],
+                "SELECT CASE WHEN $2::int4 IS NULL OR $2::int4 OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() \
+                 THEN pg_catalog.pg_try_advisory_lock($1) END",
+                &[(&key.0, Type::INT8), (&server, Type::INT4)],
             )
             .await?;
-        let row = row.first().expect("a SELECT without FROM gives one row");
-        // The check comes after the lock, while the session may still change under us.
-        if !checked && connection.behind_a_proxy(row.get(0)) {
+        let taken: Option<bool> = row.first().expect("a SELECT without FROM gives one row").get(0);
+        // Before the lock is taken: a transaction pooler would keep it on a session that is not ours, for ever.
+        let Some(taken) = taken else {
             pooler::refuse_transaction_pooling(connection, settings).await?;
-        }
-        checked = true;
-        if row.get(1) {
+            server = None;
+            continue;
+        };
+        if taken {
             return Ok(());
         }
         if stop() {
@@ -131,7 +134,7 @@ pub async fn release(connection: &Connection, key: Key) -> Result<bool, Error> {
 pub async fn holder(connection: &Connection, key: Key) -> Result<Option<Holder>, Error> {
     let [high, low] = key.halves();
     let statement = format!(
-        "SELECT l.pid, pg_catalog.concat_ws(', ', nullif(a.application_name, ''), a.usename, a.client_addr::text), \
+        "SELECT coalesce(l.pid, 0), pg_catalog.concat_ws(', ', nullif(a.application_name, ''), a.usename, a.client_addr::text), \
          coalesce(extract(epoch FROM pg_catalog.now() - a.backend_start)::bigint, 0) \
          FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
          WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted AND l.classid = {high} AND l.objid = {low} \

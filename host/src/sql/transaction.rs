@@ -68,13 +68,28 @@ pub(crate) const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET A
 const SEAL: &str = "SET CONSTRAINTS ALL IMMEDIATE; RESET SESSION AUTHORIZATION; RESET ROLE; \
                     SET LOCAL search_path TO pg_catalog, pg_temp";
 
+/// The same after the constraints.
+const HOST_AGAIN: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; SET LOCAL search_path TO pg_catalog, pg_temp";
+
+/// Deferrable constraints and constraint triggers by name, and whether they are deferred unless told otherwise. Those of
+/// a partition follow those of its table.
+const DEFERRABLE: &str = "SELECT pg_catalog.format('%I.%I', n.nspname, c.conname), \
+     pg_catalog.bool_and(c.condeferrable AND c.condeferred) \
+     FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.connamespace \
+     WHERE c.conparentid OPERATOR(pg_catalog.=) 0 \
+     AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') GROUP BY 1 HAVING pg_catalog.bool_or(c.condeferrable)";
+
 impl Transaction {
     /// Begins. On failure the connection comes back with the error.
     pub async fn begin(mut connection: Connection, options: &Begin) -> Result<Self, (Connection, Error)> {
+        let notices_our_end = match notices_our_end(&mut connection).await {
+            Ok(known) => known,
+            Err(error) => return Err((connection, error)),
+        };
         let statements = format!(
             "BEGIN; {} SELECT pg_catalog.pg_current_xact_id()::text, \
              floor(extract(epoch FROM pg_catalog.transaction_timestamp()) * 1000000)::bigint - 946684800000000",
-            session(options)
+            session(options, notices_our_end)
         );
         // Two messages in one round trip: inside one message, the first would become part of the transaction and be undone
         // with it.
@@ -120,15 +135,6 @@ impl Transaction {
         self.connection.server_version
     }
 
-    /// Waits until the server has said how the transaction stands. It does so after each error, and the driver reports an
-    /// error before that: what is asked below would still be answered from before.
-    pub async fn settle(&mut self) {
-        if self.last_error.is_some() {
-            // An empty statement: allowed in every state. A lost connection shows in whatever comes next.
-            let _ = self.connection.client.batch_execute("").await;
-        }
-    }
-
     /// Whether the server says that a transaction is open and not aborted.
     #[must_use]
     pub fn is_sound(&self) -> bool {
@@ -145,7 +151,13 @@ impl Transaction {
     pub async fn reset_session(&mut self, options: &Begin) -> Result<(), Error> {
         self.savepoints.clear();
         self.last_error = None;
-        self.connection.batch("resetting the session", &format!("{RESET}; {}", session(options))).await
+        let again = session(options, self.connection.notices_our_end == Some(true));
+        self.connection.batch("resetting the session", &format!("{RESET}; {again}")).await
+    }
+
+    /// Waits until all that the server has to say is here: the status below is then exact.
+    pub async fn settle(&self) -> Result<(), Error> {
+        self.connection.batch("waiting for the server", "").await
     }
 
     /// Whether the server says that no transaction is open any more.
@@ -163,7 +175,26 @@ impl Transaction {
     pub async fn seal(&mut self, last: &str, parameters: &[(&(dyn ToSql + Sync), Type)]) -> Result<(), FinishError> {
         self.connection.wire.lift_limits();
         let client = &self.connection.client;
-        let (seal, done) = tokio::join!(client.batch_execute(SEAL), client.query_typed(last, parameters));
+        // SET CONSTRAINTS ALL cannot be taken back before the transaction's end, and the next revision may count on its
+        // constraints being deferred. So each is named, and then put back as it was declared.
+        let constraints = client.query_typed(DEFERRABLE, &[]).await;
+        self.connection.forget_columns();
+        let constraints = self.judge(constraints, FinishError::Deferred)?;
+        let names = |deferred_only: bool| {
+            let names: Vec<&str> =
+                constraints.iter().filter(|row| !deferred_only || row.get(1)).map(|row| row.get(0)).collect();
+            names.join(", ")
+        };
+        let (all, deferred) = (names(false), names(true));
+        let mut seal = String::new();
+        if !all.is_empty() {
+            seal.push_str(&format!("SET CONSTRAINTS {all} IMMEDIATE; "));
+        }
+        if !deferred.is_empty() {
+            seal.push_str(&format!("SET CONSTRAINTS {deferred} DEFERRED; "));
+        }
+        seal.push_str(HOST_AGAIN);
+        let (seal, done) = tokio::join!(client.batch_execute(&seal), client.query_typed(last, parameters));
         self.connection.forget_columns();
         let sealed = self.judge(seal, FinishError::Deferred);
         sealed.and(self.judge(done, FinishError::Last).map(|_| ()))
@@ -221,11 +252,28 @@ impl Transaction {
     }
 }
 
+/// Whether the server can be told to look for the end of our process while a statement runs: since version 14, and not on
+/// every system. Without it a long statement of a killed wmigrate runs on, and the migration lock with it.
+async fn notices_our_end(connection: &mut Connection) -> Result<bool, Error> {
+    /// The first version with `client_connection_check_interval`.
+    const SINCE: u32 = 140_000;
+    if let Some(known) = connection.notices_our_end {
+        return Ok(known);
+    }
+    let known = connection.server_version >= SINCE && {
+        let rows = connection.batch_rows("asking for the version", "SELECT pg_catalog.version()").await?;
+        rows.first().and_then(|row| row.get(0)).is_some_and(|version| version.contains("linux"))
+    };
+    connection.notices_our_end = Some(known);
+    Ok(known)
+}
+
 /// Settings of one transaction. Literals in scripts are split on the assumption that backslashes are plain in '…'.
-fn session(options: &Begin) -> String {
+fn session(options: &Begin, notices_our_end: bool) -> String {
     format!(
-        "SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}; SET LOCAL standard_conforming_strings = on;",
+        "SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}; SET LOCAL standard_conforming_strings = on;{}",
         options.lock_timeout.as_millis(),
-        options.statement_timeout.as_millis()
+        options.statement_timeout.as_millis(),
+        if notices_our_end { " SET LOCAL client_connection_check_interval = '1s';" } else { "" }
     )
 }

@@ -24,6 +24,8 @@ pub struct Step {
     pub delete: Vec<String>,
     /// Version rows that come.
     pub insert: Vec<String>,
+    /// All version rows as they must be before; none where that is not asked.
+    pub before: Option<Vec<String>>,
 }
 
 /// A statement that is ready to be sent.
@@ -61,7 +63,10 @@ impl Statement {
              VALUES ($3, $4, 'ok', $5, pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => $6), \
              pg_catalog.make_interval(secs => $6), $7, pg_catalog.pg_current_xact_id()) RETURNING id) \
              SELECT CASE WHEN pg_catalog.pg_current_xact_id()::text <> {xid} THEN {transaction} \
-             WHEN NOT {held} THEN {lock} WHEN (SELECT pg_catalog.count(*) FROM gone) <> $8 THEN {rows} ELSE 1 END",
+             WHEN NOT {held} THEN {lock} WHEN (SELECT pg_catalog.count(*) FROM gone) <> $8 \
+             OR (SELECT pg_catalog.array_agg(revision ORDER BY revision COLLATE \"C\") FROM {name}.version) \
+             IS DISTINCT FROM (SELECT pg_catalog.array_agg(r ORDER BY r COLLATE \"C\") FROM pg_catalog.unnest($9) r) \
+             AND $9 IS NOT NULL THEN {rows} ELSE 1 END",
             xid = quote_literal(&proof.xid),
             held = key.held(),
             transaction = raise(DOUBTS[0].0),
@@ -80,7 +85,7 @@ impl Statement {
 
     /// Its parameters.
     #[must_use]
-    pub fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 8] {
+    pub fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 9] {
         [
             (&self.step.delete, Type::TEXT_ARRAY),
             (&self.step.insert, Type::TEXT_ARRAY),
@@ -90,6 +95,7 @@ impl Statement {
             (&self.step.seconds, Type::FLOAT8),
             (&HOST_VERSION, Type::TEXT),
             (&self.deletes, Type::INT8),
+            (&self.step.before, Type::TEXT_ARRAY),
         ]
     }
 }

@@ -6,6 +6,7 @@ use crate::bindings::{ColumnSet, RowSet, SqlError, Value};
 use crate::runtime::outcome::Stop;
 use crate::runtime::{Event, printable, shown_statement};
 use crate::sql::{self, CallError};
+use std::sync::atomic::Ordering;
 use tokio_postgres::error::SqlState;
 
 type Answer<T> = wasmtime::Result<Result<T, SqlError>>;
@@ -63,7 +64,11 @@ impl Host for State {
         let events = std::sync::Arc::clone(&self.call.events);
         let done = match &mut self.door {
             Door::Live(transaction) => {
-                let mut begin = |statement: &str| events(Event::Statement(shown_statement(statement)));
+                let stopping = std::sync::Arc::clone(&self.stopping);
+                let mut begin = |statement: &str| {
+                    events(Event::Statement(shown_statement(statement)));
+                    !stopping.load(Ordering::Relaxed)
+                };
                 transaction.script(&text, limits, &mut begin).await
             }
             Door::Script(recorded) => recorded.script(&text),
