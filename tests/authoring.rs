@@ -154,6 +154,7 @@ fn where_a_new_revision_goes() {
          exit 0
          $ wmigrate current
          exit 0
+         out 6f00 (effective head)
          out b000 (head) (mergepoint)
          $ wmigrate downgrade base -q
          exit 0",
