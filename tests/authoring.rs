@@ -1,6 +1,8 @@
 //! From an empty folder to an applied revision, what a project can make its own, and what happens to a revision that is
 //! changed after it ran.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails, and says why")]
+
 use std::{fs, path::PathBuf};
 
 use crate::{

@@ -1,6 +1,8 @@
 //! Bad input gets a clear error, and nothing is lost. One table says for each input the command, the exit code and every
 //! word on stderr; after each the database must be exactly where it was. The same table is `docs/bad-input.md`.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails, and says why")]
+
 use std::{
     fs,
     time::{Duration, Instant},
