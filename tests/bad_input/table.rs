@@ -410,7 +410,7 @@ pub const CASES: &[Case] = &[
          the database is at `2b00`; nothing was changed",
     ),
     case(
-        "the same in the way down alone",
+        "`VACUUM` in the way down alone",
         &[("3c00_bad.sql", Sql("-- wmigrate:upgrade\nSELECT 1;\n-- wmigrate:downgrade\nVACUUM;\n"))],
         "upgrade head",
         1,
