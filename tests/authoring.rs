@@ -1,6 +1,8 @@
 //! From an empty folder to an applied revision, what a project can make its own, and what happens to a revision that is
 //! changed after it ran.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails, and says why")]
+
 use std::{fs, path::PathBuf};
 
 use crate::{
@@ -154,6 +156,7 @@ fn where_a_new_revision_goes() {
          exit 0
          $ wmigrate current
          exit 0
+         out 6f00 (effective head)
          out b000 (head) (mergepoint)
          $ wmigrate downgrade base -q
          exit 0",

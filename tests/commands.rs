@@ -1,6 +1,8 @@
 //! The command line as a user meets it: what is on stdout and what on stderr, byte for byte, and what the exit code says.
 //! One small branched history serves nearly all of it; a module here is a group of commands.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails, and says why")]
+
 mod errors;
 mod lists;
 mod output;

@@ -1,6 +1,8 @@
 //! `--sql`: the script, run by the real psql, must leave what a run leaves: the same schema, the same version rows, the same
 //! pending revisions.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails, and says why")]
+
 use std::{path::PathBuf, process::Command};
 
 use wmigrate::embedded::{Search, find_psql};

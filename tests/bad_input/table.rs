@@ -67,11 +67,11 @@ pub const CASES: &[Case] = &[
     ),
     case(
         "a truncated component",
-        &[("3c00.wasm", Truncated(5000))],
+        &[("3c00.wasm", Truncated(20))],
         "upgrade head",
         1,
         "error: `[PROJECT]/versions/3c00.wasm` is not a revision's component
-         caused by: the component is truncated: a section at byte 320 goes beyond the end of the file
+         caused by: the component is truncated: a section at byte 8 goes beyond the end of the file
          hint: build or copy the file again",
     ),
     case(
@@ -410,7 +410,7 @@ pub const CASES: &[Case] = &[
          the database is at `2b00`; nothing was changed",
     ),
     case(
-        "the same in the way down alone",
+        "`VACUUM` in the way down alone",
         &[("3c00_bad.sql", Sql("-- wmigrate:upgrade\nSELECT 1;\n-- wmigrate:downgrade\nVACUUM;\n"))],
         "upgrade head",
         1,
@@ -480,5 +480,90 @@ pub const CASES: &[Case] = &[
         "error: revision `3c00` (`[PROJECT]/versions/3c00_bad.sql`) asks for a larger `memory` than it may have
          hint: raise `memory` under `[limits]` or `[revisions.3c00.limits]` in wmigrate.toml, or lower it in the front matter
          the database is at `2b00`; nothing was changed",
+    ),
+];
+
+/// A bad server, database or role; the test of that name sets it up.
+pub struct Row {
+    /// What is wrong.
+    pub input: &'static str,
+    /// What is typed; each of these says the same.
+    pub commands: &'static [&'static str],
+    /// Exit code.
+    pub code: i32,
+    /// Everything on stderr.
+    pub stderr: &'static str,
+}
+
+const fn row(input: &'static str, commands: &'static [&'static str], code: i32, stderr: &'static str) -> Row {
+    Row { input, commands, code, stderr }
+}
+
+/// All of them.
+pub const SERVERS: &[Row] = &[
+    row(
+        "nobody listens on the port",
+        &["upgrade head", "current", "stamp head", "status", "log", "ensure_version"],
+        1,
+        "error: cannot reach the database at 127.0.0.1:1
+         caused by: Connection refused (os error 111)
+         hint: is the server running there, and does it listen on TCP? Check host and port",
+    ),
+    row(
+        "no socket in the folder",
+        &["upgrade head"],
+        1,
+        "error: cannot reach the database at /nowhere/.s.PGSQL.5432
+         caused by: No such file or directory (os error 2)
+         hint: is the server running, with this socket folder and port? A server elsewhere needs a host name",
+    ),
+    row(
+        "the URL of another database system",
+        &["upgrade head"],
+        2,
+        "error: `mysql://` is no PostgreSQL database
+         hint: wmigrate takes postgresql://user@host:5432/database",
+    ),
+    row(
+        "a database that does not exist",
+        &["upgrade head", "current"],
+        1,
+        "error: the database at [SOCKET]/.s.PGSQL.5432 refused the connection: database \"nowhere\" does not exist (SQLSTATE 3D000)
+         hint: create it: createdb nowhere",
+    ),
+    row(
+        "a wrong password",
+        &["upgrade head", "current"],
+        1,
+        "error: the database at [SOCKET]/.s.PGSQL.5432 refused the connection: password authentication failed for user \"app\" (SQLSTATE 28P01)
+         hint: the password for `app` is wrong, or the role does not exist: check the URL, PGPASSWORD and ~/.pgpass",
+    ),
+    row(
+        "no password",
+        &["upgrade head", "current"],
+        1,
+        "error: the database at [SOCKET]/.s.PGSQL.5432 wants a password for `app`, and none was given
+         hint: give it by PGPASSWORD, a line in ~/.pgpass, or postgresql://user:password@…",
+    ),
+    row(
+        "a role that may not create the schema",
+        &["upgrade head", "stamp head", "ensure_version"],
+        1,
+        "error: the database refused while creating the schema for its bookkeeping: permission denied for database [DATABASE] (SQLSTATE 42501)
+         hint: the role needs CREATE on the database for the first run, and owns the schema `wmigrate` after it: GRANT CREATE ON DATABASE … TO …",
+    ),
+    row(
+        "a read-only server",
+        &["upgrade head", "upgrade head --dry-run", "stamp head", "ensure_version"],
+        1,
+        "error: the server is read-only: `default_transaction_read_only` is on
+         hint: give wmigrate the primary server's address",
+    ),
+    row(
+        "a version row without a file",
+        &["upgrade head", "downgrade base", "stamp head", "current", "verify"],
+        10,
+        "error: can't locate revision identified by `beef`: the database says it is applied, but no file in the versions folders has that id
+         hint: the database is probably ahead of these files: use a newer checkout; if the revision is gone for good, `wmigrate stamp --purge <revision>` records what is really applied",
     ),
 ];

@@ -112,3 +112,49 @@ fn a_command_line_that_cannot_be_read_is_told_in_json_too() {
     // Help is no failure.
     assert_eq!(project.wmigrate(["upgrade", "--help", "--json"]).code, Some(0));
 }
+
+#[test]
+fn a_failed_revision_is_told_in_json_with_where_the_database_stands() {
+    let project = Project::new();
+    branched(&project);
+    project.sql("7a00", "2b00", "fail", "SELECT 1;\nSELECT nothing;", "");
+    let output = project.wmigrate(["upgrade", "7a00", "--json"]);
+    let document: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(output.code, Some(1));
+    assert_eq!(
+        document,
+        serde_json::json!({ "error": {
+            "kind": "revision_failed",
+            "message": "revision `7a00` (fail) failed in `upgrade`",
+            "causes": ["column \"nothing\" does not exist (SQLSTATE 42703)\nat line 9 column 8 in:\nSELECT nothing"],
+            "hint": null,
+            "standing": "the database is at `2b00`; 2 revisions done and kept, the failed one left nothing behind",
+        }})
+    );
+}
+
+#[test]
+fn what_its_author_ruled_out_is_not_undone() {
+    let project = Project::new();
+    branched(&project);
+    let front = crate::support::project::front_matter("--", "7a00", "2b00", "drop it", "irreversible = true\n");
+    project.revision(
+        "7a00",
+        "drop it",
+        "sql",
+        &format!("{front}-- wmigrate:upgrade\nALTER TABLE accounts DROP email;\n"),
+    );
+    project.ok(["upgrade", "7a00"]);
+    for command in ["downgrade 1a00", "downgrade -1", "downgrade --sql 7a00:1a00"] {
+        let refused = project.wmigrate(words(command));
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{command}");
+        assert!(
+            refused
+                .stderr
+                .starts_with("error: revision `7a00` is irreversible: its author says that there is no way back\n"),
+            "{}",
+            refused.stderr
+        );
+    }
+    assert_eq!(project.ok(["current"]), "7a00 (head)\n");
+}
