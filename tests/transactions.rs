@@ -237,13 +237,13 @@ fn deferred_constraints_are_deferred_in_every_revision() {
 fn check_no_end(project: &Project, statement: &str, says: &str) {
     let number = project.psql("SELECT count(*) FROM wmigrate.log");
     let id = format!("x{number}");
-    let text = serde_json::to_string(statement).unwrap();
+    let text = serde_json::to_string(statement).expect("a text is JSON");
     js(project, &id, "a1", &format!("sql.execute(\"CREATE TABLE made (id int)\");\nsql.execute({text});"));
     let output = project.wmigrate(["upgrade", &id]);
     assert_says(&output, 1, &[&format!("error: revision `{id}` (in code) failed in `upgrade`"), says]);
     assert_eq!(project.psql("SELECT to_regclass('made') IS NULL"), "t", "{statement}");
     assert_eq!(project.psql("SELECT revision FROM wmigrate.version"), "a1", "{statement}");
-    std::fs::remove_file(project.folder.join(format!("versions/{id}_in_code.js"))).unwrap();
+    std::fs::remove_file(project.folder.join(format!("versions/{id}_in_code.js"))).expect("it was just written");
 }
 
 #[test]

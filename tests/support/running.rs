@@ -13,7 +13,7 @@ use tokio_postgres::{NoTls, SimpleQueryMessage};
 use super::{Output, Project, sql::try_psql};
 
 /// Longer than anything takes on a busy machine; reaching it is a failure.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A second opinion about what ran: each revision of [`chain`] adds a row, in its own transaction.
 const RAN: &str = "SELECT count(*), count(DISTINCT revision) FROM ran";
