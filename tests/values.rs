@@ -49,6 +49,11 @@ impl Session {
         self.row(&format!("SELECT ($1::{ty})::text"), &[value]).await.remove(0)
     }
 
+    /// What the type's output function writes; a cast to text differs for `inet`, `bool` and `char(n)`.
+    async fn output_of(&mut self, value: Value, ty: &str) -> Value {
+        self.row(&format!("SELECT format('%s', $1::{ty})"), &[value]).await.remove(0)
+    }
+
     /// The first column of a result in the other shape.
     async fn vector(&mut self, statement: &str) -> Result<Vector, CallError> {
         Ok(self.transaction.query_columns(statement, &[], LIMITS).await?.vectors.remove(0))
@@ -115,7 +120,7 @@ fn columns_there_and_back() {
         for (ty, literals) in CASES {
             for literal in *literals {
                 let literal = format!("'{literal}'::{ty}");
-                let expected = session.row(&format!("SELECT ({literal})::text"), &[]).await.remove(0);
+                let expected = session.row(&format!("SELECT format('%s', {literal})"), &[]).await.remove(0);
                 // Two rows with a NULL between them, so that places are right too.
                 let statement = format!(
                     "SELECT CASE WHEN n = 2 THEN NULL ELSE {literal} END FROM generate_series(1, 3) n ORDER BY n"
@@ -135,12 +140,7 @@ fn columns_there_and_back() {
                     Cells::Text(text) => {
                         let cells: Vec<_> = text.split('\0').collect();
                         assert_eq!(cells[..], [cells[0], "", cells[0], ""], "{literal}");
-                        if *ty == "char(5)" {
-                            // The server's own cast to text takes the blanks off.
-                            assert_eq!(Value::Text(cells[0].trim_end().to_owned()), expected, "{literal}");
-                        } else if !ty.starts_with("char(") {
-                            assert_eq!(Value::Text(cells[0].to_owned()), expected, "{literal}");
-                        }
+                        assert_eq!(Value::Text(cells[0].to_owned()), expected, "{literal}");
                         Value::Text(cells[0].to_owned())
                     }
                     Cells::Fixed(bytes) => {
@@ -155,7 +155,7 @@ fn columns_there_and_back() {
                 };
                 // PostgreSQL 15 cannot read its own text of the smallest interval.
                 if !literal.contains("-9223372036854775808 microseconds") {
-                    assert_eq!(session.text_of(first, ty).await, expected, "{literal}");
+                    assert_eq!(session.output_of(first, ty).await, expected, "{literal}");
                 }
             }
         }
