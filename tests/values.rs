@@ -99,14 +99,14 @@ fn null_of_every_type() {
             assert_eq!(session.text_of(Value::Null, ty).await, Value::Null, "{ty}");
             match session.vector(&format!("SELECT NULL::{ty}")).await.unwrap() {
                 Vector { nulls, cells: Cells::Text(text) } => {
-                    assert_eq!((nulls, text.as_str()), (vec![1], "\0"), "{ty}")
+                    assert_eq!((nulls, text.as_str()), (vec![1], "\0"), "{ty}");
                 }
                 Vector { nulls, cells: Cells::Fixed(bytes) } => {
                     assert_eq!(nulls, [1], "{ty}");
                     assert!(bytes.iter().all(|byte| *byte == 0), "{ty}");
                 }
                 Vector { nulls, cells: Cells::Bytes(cells) } => {
-                    assert_eq!((nulls, cells), (vec![1], vec![vec![]]), "{ty}")
+                    assert_eq!((nulls, cells), (vec![1], vec![vec![]]), "{ty}");
                 }
             }
         }
