@@ -81,7 +81,10 @@ fn rows_there_and_back() {
             // Also where the server infers the type by itself, as in an INSERT.
             let created = format!("CREATE TEMP TABLE probe (cell {ty}) ON COMMIT DROP");
             session.transaction.execute(&created, &[], LIMITS).await.unwrap();
-            let inserted = session.transaction.execute("INSERT INTO probe VALUES ($1)", &[value.clone()], LIMITS).await;
+            let inserted = session
+                .transaction
+                .execute("INSERT INTO probe VALUES ($1)", std::slice::from_ref(&value), LIMITS)
+                .await;
             assert_eq!(inserted.unwrap(), 1);
             let kept = session.row("SELECT cell::text FROM probe", &[]).await;
             assert_eq!(kept, [expected], "{literal} as {value:?}");
@@ -261,7 +264,7 @@ fn parameters_fit_the_type_that_is_expected() {
         ] {
             let savepoint = session.transaction.savepoint().await.unwrap();
             let statement = format!("SELECT $1::{ty}");
-            let error = session.transaction.query(&statement, &[value.clone()], LIMITS).await.unwrap_err();
+            let error = session.transaction.query(&statement, std::slice::from_ref(&value), LIMITS).await.unwrap_err();
             let CallError::Guest(error) = error else { panic!("{value:?}: {error:?}") };
             session.transaction.rollback_to_savepoint(savepoint).await.unwrap();
             assert_eq!(error.sqlstate, state, "{value:?} as {ty}: {error:?}");
@@ -297,7 +300,7 @@ fn session_settings_do_not_change_values() {
                 let value = session.row(&format!("SELECT {literal}"), &[]).await.remove(0);
                 session.transaction.execute("SET LOCAL intervalstyle = 'sql_standard'", &[], LIMITS).await.unwrap();
                 session.transaction.execute("SET LOCAL datestyle = 'German, DMY'", &[], LIMITS).await.unwrap();
-                let back = session.row(&format!("SELECT $1::{ty}"), &[value.clone()]).await.remove(0);
+                let back = session.row(&format!("SELECT $1::{ty}"), std::slice::from_ref(&value)).await.remove(0);
                 // NaN is not equal to itself.
                 assert_eq!(format!("{back:?}"), format!("{value:?}"), "{literal}");
             }
