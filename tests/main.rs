@@ -1,5 +1,6 @@
 //! The promises, kept by the real binary on a real PostgreSQL. One module a subject; this list is the table of contents.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stderr, reason = "a skipped test says why on the screen")]
 #![allow(missing_docs, unreachable_pub, reason = "helpers of the tests, for the tests")]
 

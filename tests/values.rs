@@ -49,6 +49,11 @@ impl Session {
         self.row(&format!("SELECT ($1::{ty})::text"), &[value]).await.remove(0)
     }
 
+    /// What the type's output function writes; a cast to text differs for `inet`, `bool` and `char(n)`.
+    async fn output_of(&mut self, value: Value, ty: &str) -> Value {
+        self.row(&format!("SELECT format('%s', $1::{ty})"), &[value]).await.remove(0)
+    }
+
     /// The first column of a result in the other shape.
     async fn vector(&mut self, statement: &str) -> Result<Vector, CallError> {
         Ok(self.transaction.query_columns(statement, &[], LIMITS).await?.vectors.remove(0))
@@ -76,7 +81,10 @@ fn rows_there_and_back() {
             // Also where the server infers the type by itself, as in an INSERT.
             let created = format!("CREATE TEMP TABLE probe (cell {ty}) ON COMMIT DROP");
             session.transaction.execute(&created, &[], LIMITS).await.unwrap();
-            let inserted = session.transaction.execute("INSERT INTO probe VALUES ($1)", &[value.clone()], LIMITS).await;
+            let inserted = session
+                .transaction
+                .execute("INSERT INTO probe VALUES ($1)", std::slice::from_ref(&value), LIMITS)
+                .await;
             assert_eq!(inserted.unwrap(), 1);
             let kept = session.row("SELECT cell::text FROM probe", &[]).await;
             assert_eq!(kept, [expected], "{literal} as {value:?}");
@@ -94,14 +102,14 @@ fn null_of_every_type() {
             assert_eq!(session.text_of(Value::Null, ty).await, Value::Null, "{ty}");
             match session.vector(&format!("SELECT NULL::{ty}")).await.unwrap() {
                 Vector { nulls, cells: Cells::Text(text) } => {
-                    assert_eq!((nulls, text.as_str()), (vec![1], "\0"), "{ty}")
+                    assert_eq!((nulls, text.as_str()), (vec![1], "\0"), "{ty}");
                 }
                 Vector { nulls, cells: Cells::Fixed(bytes) } => {
                     assert_eq!(nulls, [1], "{ty}");
                     assert!(bytes.iter().all(|byte| *byte == 0), "{ty}");
                 }
                 Vector { nulls, cells: Cells::Bytes(cells) } => {
-                    assert_eq!((nulls, cells), (vec![1], vec![vec![]]), "{ty}")
+                    assert_eq!((nulls, cells), (vec![1], vec![vec![]]), "{ty}");
                 }
             }
         }
@@ -115,7 +123,7 @@ fn columns_there_and_back() {
         for (ty, literals) in CASES {
             for literal in *literals {
                 let literal = format!("'{literal}'::{ty}");
-                let expected = session.row(&format!("SELECT ({literal})::text"), &[]).await.remove(0);
+                let expected = session.row(&format!("SELECT format('%s', {literal})"), &[]).await.remove(0);
                 // Two rows with a NULL between them, so that places are right too.
                 let statement = format!(
                     "SELECT CASE WHEN n = 2 THEN NULL ELSE {literal} END FROM generate_series(1, 3) n ORDER BY n"
@@ -135,12 +143,7 @@ fn columns_there_and_back() {
                     Cells::Text(text) => {
                         let cells: Vec<_> = text.split('\0').collect();
                         assert_eq!(cells[..], [cells[0], "", cells[0], ""], "{literal}");
-                        if *ty == "char(5)" {
-                            // The server's own cast to text takes the blanks off.
-                            assert_eq!(Value::Text(cells[0].trim_end().to_owned()), expected, "{literal}");
-                        } else if !ty.starts_with("char(") {
-                            assert_eq!(Value::Text(cells[0].to_owned()), expected, "{literal}");
-                        }
+                        assert_eq!(Value::Text(cells[0].to_owned()), expected, "{literal}");
                         Value::Text(cells[0].to_owned())
                     }
                     Cells::Fixed(bytes) => {
@@ -155,7 +158,7 @@ fn columns_there_and_back() {
                 };
                 // PostgreSQL 15 cannot read its own text of the smallest interval.
                 if !literal.contains("-9223372036854775808 microseconds") {
-                    assert_eq!(session.text_of(first, ty).await, expected, "{literal}");
+                    assert_eq!(session.output_of(first, ty).await, expected, "{literal}");
                 }
             }
         }
@@ -261,7 +264,7 @@ fn parameters_fit_the_type_that_is_expected() {
         ] {
             let savepoint = session.transaction.savepoint().await.unwrap();
             let statement = format!("SELECT $1::{ty}");
-            let error = session.transaction.query(&statement, &[value.clone()], LIMITS).await.unwrap_err();
+            let error = session.transaction.query(&statement, std::slice::from_ref(&value), LIMITS).await.unwrap_err();
             let CallError::Guest(error) = error else { panic!("{value:?}: {error:?}") };
             session.transaction.rollback_to_savepoint(savepoint).await.unwrap();
             assert_eq!(error.sqlstate, state, "{value:?} as {ty}: {error:?}");
@@ -297,7 +300,7 @@ fn session_settings_do_not_change_values() {
                 let value = session.row(&format!("SELECT {literal}"), &[]).await.remove(0);
                 session.transaction.execute("SET LOCAL intervalstyle = 'sql_standard'", &[], LIMITS).await.unwrap();
                 session.transaction.execute("SET LOCAL datestyle = 'German, DMY'", &[], LIMITS).await.unwrap();
-                let back = session.row(&format!("SELECT $1::{ty}"), &[value.clone()]).await.remove(0);
+                let back = session.row(&format!("SELECT $1::{ty}"), std::slice::from_ref(&value)).await.remove(0);
                 // NaN is not equal to itself.
                 assert_eq!(format!("{back:?}"), format!("{value:?}"), "{literal}");
             }

@@ -67,10 +67,10 @@ impl Cache {
 
     /// Keeps `code` under `name`. A reader sees all of it or nothing, and a full disk leaves nothing behind.
     pub(super) fn put(&self, name: &str, code: &[u8]) -> Option<CacheNote> {
+        /// Two threads may compile the same code, which two revisions share: each writes a file of its own.
+        static WRITES: AtomicU64 = AtomicU64::new(0);
         let (folder, key) = self.place.as_ref()?;
         let path = folder.join(name);
-        // Two threads may compile the same code, which two revisions share.
-        static WRITES: AtomicU64 = AtomicU64::new(0);
         let write = WRITES.fetch_add(1, Ordering::Relaxed);
         let scratch = folder.join(format!("{name}.{}.{write}.part", std::process::id()));
         let written = || -> io::Result<()> {
