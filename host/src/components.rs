@@ -96,6 +96,14 @@ pub enum Error {
         /// The revision.
         revision: String,
     },
+    /// Its script says nothing about going down.
+    #[error("revision `{revision}` (`{}`) has no downgrade", .path.display())]
+    NoDowngrade {
+        /// The revision.
+        revision: String,
+        /// Its file.
+        path: PathBuf,
+    },
     /// It was changed after it ran.
     #[error("revision `{revision}` (`{}`) was changed after it had been applied", .path.display())]
     Changed {
@@ -132,6 +140,11 @@ impl Error {
             Self::Durable { .. } => {
                 Some("leave `transaction` out, and build indexes without CONCURRENTLY for now".to_owned())
             }
+            Self::NoDowngrade { .. } => Some(
+                "add a line `-- wmigrate:downgrade` and what takes the change back below it; \
+                 the line alone says that nothing is to be done"
+                    .to_owned(),
+            ),
             Self::Changed { revision, path } => Some(format!(
                 "put the file back (`git checkout -- {}`) and write a new revision for the change; \
                  if the edit is meant: wmigrate verify --accept {revision}",
@@ -262,7 +275,10 @@ impl Components {
                 return Err(Error::AsksMore { revision, path: file.path.clone(), key });
             }
             if file.language == Language::Sql {
-                job.script()?;
+                let (text, _) = job.script()?;
+                if step.direction == Direction::Downgrade && !sql::has_downgrade(&text) {
+                    return Err(Error::NoDowngrade { revision, path: file.path.clone() });
+                }
             }
         }
         Ok(())

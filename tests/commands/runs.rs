@@ -2,7 +2,7 @@
 
 use crate::{
     commands::{branched_project, has_schema, relations, rows},
-    support::transcript::session,
+    support::{Project, project::front_matter, transcript::session},
 };
 
 #[test]
@@ -285,4 +285,28 @@ fn several_versions_folders_are_one_history() {
     assert_eq!(path.trim(), project.folder.join("billing/versions/8c00_more_bills.sql").display().to_string());
     let path = project.ok(["revision", "-m", "x", "--head", "8c00", "--rev-id", "9d00", "--version-path", "versions"]);
     assert!(path.trim().ends_with("/versions/9d00_x.sql") && !path.contains("billing"), "{path}");
+}
+
+/// A revision that says nothing about going down is not quietly forgotten.
+#[test]
+fn a_revision_without_downgrade_is_refused_on_the_way_down() {
+    let project = Project::new();
+    project.sql("a1", "", "first", "CREATE TABLE first (id int);", "DROP TABLE first;");
+    project.revision(
+        "b2",
+        "second",
+        "sql",
+        &format!(
+            "{}-- wmigrate:upgrade\nCREATE TABLE second (id int);\n",
+            front_matter("--", "b2", "a1", "second", "")
+        ),
+    );
+    project.ok(["upgrade", "head"]);
+    let output = project.wmigrate(["downgrade", "base"]);
+    assert_eq!(output.code, Some(1));
+    assert!(output.stderr.contains("revision `b2` (`"), "{}", output.stderr);
+    assert!(output.stderr.contains("has no downgrade"), "{}", output.stderr);
+    assert!(output.stderr.contains("the line alone says that nothing is to be done"), "{}", output.stderr);
+    assert!(output.stderr.contains("the database is at `b2`; nothing was changed"), "{}", output.stderr);
+    assert_eq!(project.psql("SELECT count(*) FROM pg_class WHERE relname IN ('first', 'second')"), "2");
 }

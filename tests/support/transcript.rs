@@ -48,21 +48,14 @@ impl Filters {
     }
 }
 
-/// Runs a command and compares. The expected text has the command, the exit code, then lines marked `out` and `err`:
+/// Runs the commands of a transcript one after the other, and compares the whole. A command is a line `$ wmigrate …`, its
+/// words quoted with `'` where need be; below it the exit code, then lines marked `out` and `err`:
 ///
 /// ```text
 /// $ wmigrate current
 /// exit 0
 /// out 3f2a9c1d7e04 (head)
 /// ```
-#[track_caller]
-pub fn check(project: &Project, filters: &Filters, command: &str, expected: &str) {
-    let output = project.wmigrate(command.split_whitespace());
-    compare(&filters.apply(&render(command, &output)), expected);
-}
-
-/// Runs the commands of a transcript one after the other, and compares the whole. A command is a line `$ wmigrate …`;
-/// words may be quoted with `'`.
 #[track_caller]
 pub fn session(project: &Project, filters: &Filters, expected: &str) {
     let commands = expected.lines().filter_map(|line| line.trim().strip_prefix("$ wmigrate "));

@@ -202,6 +202,7 @@ impl From<components::Error> for CliError {
                 (Code::Digest, "digest_mismatch")
             }
             components::Error::Durable { .. } => (Code::Failed, "durable_unsupported"),
+            components::Error::NoDowngrade { .. } => (Code::Failed, "no_downgrade"),
             components::Error::Script { .. } | components::Error::Build { .. } => (Code::Failed, "build"),
             components::Error::Versions { .. } => (Code::Failed, "versions"),
             components::Error::Component { .. } => (Code::Failed, "component"),

@@ -224,8 +224,8 @@ impl<'a> Job<'a> {
 
     /// Everything that can be known to be wrong before anything runs.
     async fn check(&self, plan: &Plan, connection: &Connection, exists: bool) -> Result<(), CliError> {
-        self.components.check(plan, &written(&self.options.limits))?;
         refuse_irreversible(&self.project.map, plan)?;
+        self.components.check(plan, &written(&self.options.limits))?;
         if !exists || self.args.allow_changed {
             return Ok(());
         }

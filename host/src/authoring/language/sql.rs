@@ -43,6 +43,12 @@ pub fn section(text: &str, direction: Way) -> String {
     part
 }
 
+/// Whether the file says anything about going down, be it that nothing is to be done.
+#[must_use]
+pub fn has_downgrade(text: &str) -> bool {
+    text.lines().any(|line| marker(line) == Some(Way::Downgrade))
+}
+
 fn marker(line: &str) -> Option<Way> {
     // The engine knows no other blanks.
     let line = line.trim_ascii();
@@ -147,6 +153,13 @@ mod tests {
         let text = "-- /// wmigrate\n-- ///\n-- wmigrate:upgrade\nUP 1;\n  -- wmigrate:downgrade  \nDOWN;\n-- wmigrate:upgrade\nUP 2;\n";
         assert_eq!(section(text, Way::Upgrade), "\n\n\nUP 1;\n\n\n\nUP 2;\n");
         assert_eq!(section(text, Way::Downgrade), "\n\n\n\n\nDOWN;\n\n\n");
+    }
+
+    #[test]
+    fn an_empty_downgrade_is_one_and_a_missing_one_is_none() {
+        assert!(has_downgrade("-- wmigrate:upgrade\nSELECT 1;\n-- wmigrate:downgrade\n"));
+        assert!(!has_downgrade("-- wmigrate:upgrade\nSELECT 1;\n"));
+        assert!(!has_downgrade("SELECT 1;\n"));
     }
 
     #[test]
