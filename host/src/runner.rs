@@ -186,7 +186,7 @@ impl Run<'_> {
         }
         let bookkeeping = self.bookkeeping(step, component, begun.elapsed(), &transaction, rows);
         transaction
-            .commit(Some((bookkeeping.text(), &bookkeeping.parameters())))
+            .commit(Some(bookkeeping.text()))
             .await
             .map_err(|(connection, error)| (connection, self.refused(step, error)))
     }
@@ -250,9 +250,9 @@ impl Run<'_> {
             seconds: took.as_secs_f64(),
             delete: step.change.delete.clone(),
             insert: step.change.insert.clone(),
-            before: Some(rows.to_vec()),
+            before: rows.to_vec(),
         };
-        record::Statement::new(&self.options.schema, done, transaction.proof(), Key::of_schema(&self.options.schema))
+        record::Statement::new(&self.options.schema, &done, transaction.proof(), Key::of_schema(&self.options.schema))
     }
 
     async fn give_up(&self, step: &Step, failure: Failure, transaction: Transaction) -> (Option<Connection>, Error) {
@@ -350,7 +350,7 @@ impl Run<'_> {
                 return fail(connection, error);
             }
             let bookkeeping = self.bookkeeping(step, &component, begun.elapsed(), &transaction, &rows);
-            if let Err(error) = transaction.seal(bookkeeping.text(), &bookkeeping.parameters()).await {
+            if let Err(error) = transaction.seal(bookkeeping.text()).await {
                 let error = self.refused(step, error);
                 let connection = transaction.rollback().await.ok();
                 if let Some(connection) = &connection

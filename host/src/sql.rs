@@ -27,7 +27,7 @@ pub(crate) use guest::{in_script, refused_record, split_script};
 pub use lock::{Holder, LockOptions};
 pub use settings::Settings;
 pub(crate) use transaction::RESET;
-pub use transaction::{Begin, FinishError, Parameters, Proof, Transaction};
+pub use transaction::{Begin, FinishError, Proof, Transaction};
 
 /// An identifier for use in SQL text.
 #[must_use]

@@ -14,6 +14,7 @@ mod source;
 use std::fs::{self, Metadata};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use self::front_matter::{FrontMatter, Options, TransactionMode};
 pub use self::language::Language;
@@ -46,7 +47,7 @@ pub struct Versions {
 #[derive(Debug, Clone)]
 pub struct File {
     /// What the graph needs to know.
-    pub revision: graph::Revision,
+    pub revision: Arc<graph::Revision>,
     /// The file; of a folder its main file.
     pub path: PathBuf,
     /// The folder, where the revision is one.
@@ -205,8 +206,8 @@ impl Versions {
     }
 
     /// What [`graph::Map::new`] takes.
-    pub fn graph_revisions(&self) -> Vec<graph::Revision> {
-        self.revisions.iter().map(|file| file.revision.clone()).collect()
+    pub fn graph_revisions(&self) -> Vec<Arc<graph::Revision>> {
+        self.revisions.iter().map(|file| Arc::clone(&file.revision)).collect()
     }
 
     /// The revision with exactly this id.
@@ -229,7 +230,7 @@ struct Found {
 impl Found {
     fn into_file(self, front: FrontMatter) -> File {
         File {
-            revision: graph::Revision {
+            revision: Arc::new(graph::Revision {
                 id: front.revision,
                 down_revision: front.down_revision,
                 depends_on: front.depends_on,
@@ -238,7 +239,7 @@ impl Found {
                 created: front.created,
                 path: self.key,
                 irreversible: front.options.irreversible,
-            },
+            }),
             path: self.path,
             folder: self.folder,
             language: self.language,

@@ -211,7 +211,7 @@ mod tests {
             revision.message = "two\nlines {{ revision }} */ --".into();
             let path = revision.write(&folder.0, Path::new("/nowhere"), &none()).unwrap();
             let loaded = Versions::load(std::slice::from_ref(&folder.0), None).unwrap();
-            assert_eq!(loaded.graph_revisions(), [revision.graph_revision(&folder.0)]);
+            assert_eq!(loaded.graph_revisions(), [revision.graph_revision(&folder.0).into()]);
             assert!(read_source(&loaded.revisions[0]).unwrap().text().unwrap().contains("pgrade"));
             let again = revision.write(&folder.0, Path::new("/nowhere"), &none()).unwrap_err();
             assert_eq!(again.to_string(), format!("`{}` exists already", path.display()));

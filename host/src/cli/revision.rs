@@ -75,7 +75,7 @@ pub(super) fn write(
     let folder = folder_for(project, new, folder)?;
     if project.map.get(&new.id).is_none() {
         let mut revisions = project.map.revisions().to_vec();
-        revisions.push(new.graph_revision(&folder));
+        revisions.push(new.graph_revision(&folder).into());
         Map::new(revisions)?;
     }
     let path = new.write(&folder, &project.config.templates, &project.versions)?;

@@ -158,7 +158,7 @@ fn bookkeeping(step: &Step, digest: String) -> record::Step {
         seconds: 0.0,
         delete: step.change.delete.clone(),
         insert: step.change.insert.clone(),
-        before: None,
+        before: Vec::new(),
     }
 }
 

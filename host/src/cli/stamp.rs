@@ -69,7 +69,7 @@ impl Stamp {
         if !standing.exists {
             schema::ensure(&connection, project.schema()).await?;
         }
-        let rows = state::read(&connection, project.schema()).await?.rows;
+        let mut rows = state::read(&connection, project.schema()).await?.rows;
         let plan = plan::stamp(&project.map, &rows, &self.revisions, self.purge)?;
         let components = Components::open(&project.config, Arc::clone(&project.versions), Policy::default())?;
         let begin = Begin { lock_timeout: Duration::from_secs(2), statement_timeout: Duration::ZERO };
@@ -77,6 +77,7 @@ impl Stamp {
         if !plan.purged.is_empty() {
             let statement = format!("DELETE FROM {}.version", quote_identifier(project.schema()));
             transaction.host_statement("deleting the version rows", &statement).await?;
+            rows.clear();
         }
         for step in &plan.steps {
             printer.talk(&format!("Running {}", step.log_line()));
@@ -90,13 +91,11 @@ impl Stamp {
                 seconds: 0.0,
                 delete: step.change.delete.clone(),
                 insert: step.change.insert.clone(),
-                before: None,
+                before: rows.clone(),
             };
-            let bookkeeping = record::Statement::new(project.schema(), done, transaction.proof(), key);
-            transaction
-                .seal(bookkeeping.text(), &bookkeeping.parameters())
-                .await
-                .map_err(|error| crate::runner::Error::of_finish(step, error))?;
+            let bookkeeping = record::Statement::new(project.schema(), &done, transaction.proof(), key);
+            transaction.seal(bookkeeping.text()).await.map_err(|error| crate::runner::Error::of_finish(step, error))?;
+            step.change.apply(&mut rows);
         }
         let connection = match (transaction.commit(None).await, plan.steps.last()) {
             (Ok(connection), _) => connection,
@@ -132,7 +131,7 @@ impl Stamp {
                 seconds: 0.0,
                 delete: step.change.delete.clone(),
                 insert: step.change.insert.clone(),
-                before: None,
+                before: Vec::new(),
             };
             for statement in record::script(project.schema(), &done) {
                 lines.push(format!("{statement};"));

@@ -3,6 +3,7 @@
 //! in `target`; nothing here knows the database.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::cycle::{self, Blame, reach};
 use super::error::Error;
@@ -13,7 +14,7 @@ use super::revision::Revision;
 /// The checked graph.
 #[derive(Debug)]
 pub struct Map {
-    revisions: Vec<Revision>,
+    revisions: Vec<Arc<Revision>>,
     /// Ids and labels, which share one namespace.
     names: HashMap<String, usize>,
     /// Labels in load order with the revision that declares each.
@@ -38,8 +39,9 @@ pub struct Map {
 
 impl Map {
     /// Checks `revisions`, which come in load order, and ties them together.
-    pub fn new(revisions: Vec<Revision>) -> Result<Self, Error> {
-        revisions.iter().try_for_each(Revision::validate)?;
+    pub fn new<R: Into<Arc<Revision>>>(revisions: Vec<R>) -> Result<Self, Error> {
+        let revisions: Vec<Arc<Revision>> = revisions.into_iter().map(Into::into).collect();
+        revisions.iter().try_for_each(|revision| revision.validate())?;
         let mut names = name_revisions(&revisions)?;
         let ids = names.clone();
         let labels = name_labels(&revisions, &mut names)?;
@@ -81,39 +83,39 @@ impl Map {
 
     /// All revisions in load order.
     #[must_use]
-    pub fn revisions(&self) -> &[Revision] {
+    pub fn revisions(&self) -> &[Arc<Revision>] {
         &self.revisions
     }
 
     /// The revision with exactly this id.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Revision> {
-        self.node(id).map(|node| &self.revisions[node])
+        self.node(id).map(|node| self.revisions[node].as_ref())
     }
 
     /// Every revision after its parents and dependencies.
     pub fn parents_first(&self) -> impl Iterator<Item = &Revision> {
-        self.parents_first.iter().map(|&node| &self.revisions[node])
+        self.parents_first.iter().map(|&node| self.revisions[node].as_ref())
     }
 
     /// Revisions without children, in load order: what `heads` lists.
     pub fn heads(&self) -> impl Iterator<Item = &Revision> {
-        self.head_nodes().map(|node| &self.revisions[node])
+        self.head_nodes().map(|node| self.revisions[node].as_ref())
     }
 
     /// Heads on which no revision depends either: the rows of a database that is up to date.
     pub fn real_heads(&self) -> impl Iterator<Item = &Revision> {
-        self.real_head_nodes().map(|node| &self.revisions[node])
+        self.real_head_nodes().map(|node| self.revisions[node].as_ref())
     }
 
     /// Revisions without parents, in load order.
     pub fn bases(&self) -> impl Iterator<Item = &Revision> {
-        self.base_nodes().map(|node| &self.revisions[node])
+        self.base_nodes().map(|node| self.revisions[node].as_ref())
     }
 
     /// Children of `id` by `down_revision`, in load order; none for an unknown id.
     pub fn children(&self, id: &str) -> impl Iterator<Item = &Revision> {
-        self.node(id).into_iter().flat_map(|node| &self.children[node]).map(|&child| &self.revisions[child])
+        self.node(id).into_iter().flat_map(|node| &self.children[node]).map(|&child| self.revisions[child].as_ref())
     }
 
     /// Labels that `id` carries, declared by itself or spread to it.
@@ -131,7 +133,7 @@ impl Map {
     /// Everything that the version rows imply is applied, in load order.
     pub fn applied(&self, rows: &[String]) -> Result<Vec<&Revision>, Error> {
         let rows = self.row_nodes(rows)?;
-        Ok(self.ancestors(&rows).iter().map(|node| &self.revisions[node]).collect())
+        Ok(self.ancestors(&rows).iter().map(|node| self.revisions[node].as_ref()).collect())
     }
 
     pub(super) fn parents_first_nodes(&self) -> &[usize] {
@@ -223,7 +225,7 @@ impl Map {
     }
 }
 
-fn name_revisions(revisions: &[Revision]) -> Result<HashMap<String, usize>, Error> {
+fn name_revisions(revisions: &[Arc<Revision>]) -> Result<HashMap<String, usize>, Error> {
     let mut names: HashMap<String, usize> = HashMap::with_capacity(revisions.len());
     for (node, revision) in revisions.iter().enumerate() {
         if let Some(first) = names.insert(revision.id.clone(), node) {
@@ -234,7 +236,7 @@ fn name_revisions(revisions: &[Revision]) -> Result<HashMap<String, usize>, Erro
     Ok(names)
 }
 
-fn name_labels(revisions: &[Revision], names: &mut HashMap<String, usize>) -> Result<Vec<(String, usize)>, Error> {
+fn name_labels(revisions: &[Arc<Revision>], names: &mut HashMap<String, usize>) -> Result<Vec<(String, usize)>, Error> {
     let mut labels = Vec::new();
     for (node, revision) in revisions.iter().enumerate() {
         for label in &revision.branch_labels {
@@ -249,7 +251,7 @@ fn name_labels(revisions: &[Revision], names: &mut HashMap<String, usize>) -> Re
 }
 
 fn resolve(
-    revisions: &[Revision],
+    revisions: &[Arc<Revision>],
     names: &HashMap<String, usize>,
     field: &'static str,
     references: impl Fn(&Revision) -> &Vec<String>,

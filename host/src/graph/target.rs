@@ -62,12 +62,12 @@ enum Meaning<'t> {
 impl Map {
     /// The revisions that `target` names: none for `base`, several for `heads`. Relative forms are no names.
     pub fn find(&self, target: &str) -> Result<Vec<&Revision>, Error> {
-        Ok(self.many(target)?.into_iter().map(|node| &self.revisions()[node]).collect())
+        Ok(self.many(target)?.into_iter().map(|node| self.revisions()[node].as_ref()).collect())
     }
 
     /// The one revision that `target` names, none for `base`.
     pub fn find_one(&self, target: &str) -> Result<Option<&Revision>, Error> {
-        Ok(self.one(target)?.map(|node| &self.revisions()[node]))
+        Ok(self.one(target)?.map(|node| self.revisions()[node].as_ref()))
     }
 
     pub(super) fn many(&self, target: &str) -> Result<Vec<usize>, Error> {

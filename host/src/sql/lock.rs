@@ -47,16 +47,18 @@ impl Key {
         Self(i64::from_le_bytes(*hash.first_chunk().expect("a hash has 32 bytes")))
     }
 
-    /// An SQL expression that is true while this session holds the lock. A revision can give it away with
-    /// `pg_advisory_unlock_all()`, so it is asked again before each commit.
+    /// An SQL expression that gives one hold of the lock back, and is false if there was none: a revision can give the
+    /// lock away with `pg_advisory_unlock_all()`, so it is asked for again before each commit. The session holds it twice,
+    /// so that it is not free meanwhile.
     #[must_use]
-    pub fn held(self) -> String {
-        let [high, low] = self.halves();
-        format!(
-            "EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted \
-             AND mode = 'ExclusiveLock' AND pid = pg_catalog.pg_backend_pid() AND classid = {high} AND objid = {low} \
-             AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))"
-        )
+    pub fn give_one(self) -> String {
+        format!("pg_catalog.pg_advisory_unlock({})", self.0)
+    }
+
+    /// An SQL expression that takes it back.
+    #[must_use]
+    pub fn take_one(self) -> String {
+        format!("pg_catalog.pg_try_advisory_lock({})", self.0)
     }
 
     /// As `pg_locks` shows a key of 64 bits.
@@ -89,7 +91,8 @@ pub async fn acquire(
             .query(
                 "taking the migration lock",
                 "SELECT CASE WHEN $2::int4 IS NULL OR $2::int4 OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() \
-                 THEN pg_catalog.pg_try_advisory_lock($1) END",
+                 THEN CASE WHEN pg_catalog.pg_try_advisory_lock($1) THEN pg_catalog.pg_try_advisory_lock($1) \
+                 ELSE false END END",
                 &[(&key.0, Type::INT8), (&server, Type::INT4)],
             )
             .await?;
@@ -125,9 +128,13 @@ pub async fn acquire(
 /// Gives the lock back. False means that it was not ours any more.
 pub async fn release(connection: &Connection, key: Key) -> Result<bool, Error> {
     let rows = connection
-        .query("releasing the migration lock", "SELECT pg_catalog.pg_advisory_unlock($1)", &[(&key.0, Type::INT8)])
+        .query(
+            "releasing the migration lock",
+            "SELECT pg_catalog.pg_advisory_unlock($1), pg_catalog.pg_advisory_unlock($1)",
+            &[(&key.0, Type::INT8)],
+        )
         .await?;
-    Ok(rows.first().is_some_and(|row| row.get(0)))
+    Ok(rows.first().is_some_and(|row| row.get(0) && row.get(1)))
 }
 
 /// Who holds the lock now, as far as this role may know.

@@ -12,7 +12,6 @@ use super::connection::Connection;
 use super::error::{Error, ends_connection, from_driver, guest_error};
 use crate::bindings::SqlError;
 use std::time::Duration;
-use tokio_postgres::types::{ToSql, Type};
 
 /// How a transaction begins.
 #[derive(Debug, Clone)]
@@ -41,9 +40,6 @@ pub struct Transaction {
     pub(super) last_error: Option<SqlError>,
 }
 
-/// Parameters of the host's own statements, each with its type.
-pub type Parameters<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
-
 /// Why a commit did not happen, or may not have happened. The connection comes back where it is of use.
 #[derive(Debug)]
 pub enum FinishError {
@@ -66,10 +62,11 @@ pub(crate) const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET A
 
 /// Before the host's own statement at the end: see the order above.
 const SEAL: &str = "SET CONSTRAINTS ALL IMMEDIATE; RESET SESSION AUTHORIZATION; RESET ROLE; \
-                    SET LOCAL search_path TO pg_catalog, pg_temp";
+                    SET LOCAL search_path TO pg_catalog, pg_temp; SET LOCAL standard_conforming_strings = on";
 
 /// The same after the constraints.
-const HOST_AGAIN: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; SET LOCAL search_path TO pg_catalog, pg_temp";
+const HOST_AGAIN: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; SET LOCAL search_path TO pg_catalog, pg_temp; \
+                          SET LOCAL standard_conforming_strings = on";
 
 /// Deferrable constraints and constraint triggers by name, and whether they are deferred unless told otherwise. Those of
 /// a partition follow those of its table.
@@ -172,7 +169,7 @@ impl Transaction {
     }
 
     /// Runs the host's statement at the end of a revision (steps 1 to 4 above) without committing.
-    pub async fn seal(&mut self, last: &str, parameters: &[(&(dyn ToSql + Sync), Type)]) -> Result<(), FinishError> {
+    pub async fn seal(&mut self, last: &str) -> Result<(), FinishError> {
         self.connection.wire.lift_limits();
         let client = &self.connection.client;
         // SET CONSTRAINTS ALL cannot be taken back before the transaction's end, and the next revision may count on its
@@ -194,27 +191,19 @@ impl Transaction {
             seal.push_str(&format!("SET CONSTRAINTS {deferred} DEFERRED; "));
         }
         seal.push_str(HOST_AGAIN);
-        let (seal, done) = tokio::join!(client.batch_execute(&seal), client.query_typed(last, parameters));
+        let (seal, done) = tokio::join!(client.batch_execute(&seal), client.batch_execute(last));
         self.connection.forget_columns();
         let sealed = self.judge(seal, FinishError::Deferred);
-        sealed.and(self.judge(done, FinishError::Last).map(|_| ()))
+        sealed.and(self.judge(done, FinishError::Last))
     }
 
     /// Steps 1 to 5 above.
-    pub async fn commit(
-        self,
-        last: Option<(&str, Parameters<'_>)>,
-    ) -> Result<Connection, (Option<Connection>, FinishError)> {
+    pub async fn commit(self, last: Option<&str>) -> Result<Connection, (Option<Connection>, FinishError)> {
         self.connection.wire.lift_limits();
         let client = &self.connection.client;
         let (seal, done, commit) = tokio::join!(
             client.batch_execute(SEAL),
-            async {
-                match last {
-                    Some((last, parameters)) => client.query_typed(last, parameters).await.map(|_| ()),
-                    None => Ok(()),
-                }
-            },
+            client.batch_execute(last.unwrap_or_default()),
             client.batch_execute("COMMIT")
         );
         self.connection.forget_columns();

@@ -188,7 +188,7 @@ mod tests {
         let path = folder.write("a_x.sql", &bytes);
         // The metadata cannot be read either; a longer file shows it only here.
         let file = File {
-            revision: crate::graph::Revision::default(),
+            revision: crate::graph::Revision::default().into(),
             path: path.clone(),
             folder: None,
             language: Language::Sql,
