@@ -241,7 +241,7 @@ fn a_revision_that_shares_the_lock_is_rolled_back() {
     let up = "DO $$ DECLARE l record; BEGIN\n\
               SELECT classid::bigint << 32 | objid::bigint AS key INTO l FROM pg_locks\n\
               WHERE locktype = 'advisory' AND pid = pg_backend_pid();\n\
-              PERFORM pg_advisory_unlock(l.key), pg_advisory_lock_shared(l.key); END $$;";
+              PERFORM pg_advisory_unlock_all(), pg_advisory_lock_shared(l.key); END $$;";
     project.sql("a1", "", "sharer", up, "SELECT 1;");
     assert_says(&project.wmigrate(["upgrade", "head"]), 1, &["the migration lock was given away while it ran"]);
 }

@@ -1,5 +1,5 @@
-//! The bookkeeping of one step: version rows and log row, then a check that fails by itself when anything is not as it
-//! was: the transaction's id, the migration lock, or the rows.
+//! The bookkeeping of one step: a check that fails by itself when anything is not as it was (the transaction's id, the
+//! version rows, the migration lock), then version rows and log row.
 //!
 //! Plain statements with literals in one message: planning one statement that does it all took the server three times as
 //! long as everything here.
@@ -52,7 +52,24 @@ impl Statement {
     #[must_use]
     pub fn new(schema: &str, step: &Step, proof: &Proof, key: Key) -> Self {
         let name = quote_identifier(schema);
-        let mut text = String::new();
+        let mut before = step.before.clone();
+        before.sort_unstable();
+        // A cast that fails is how plain SQL raises an error; the function keeps the planner from doing it beforehand.
+        let raise = |what: &str| format!("('{what} ' || pg_catalog.pg_backend_pid()::text)::int4");
+        let [(transaction, _), (lock, _), (rows, _)] = DOUBTS;
+        // The lock comes last: its check gives it back and takes it again, which must not be left half-way.
+        let mut text = format!(
+            "SELECT CASE WHEN pg_catalog.pg_current_xact_id()::text <> {xid} THEN {transaction} \
+             WHEN ARRAY(SELECT revision FROM {name}.version ORDER BY revision COLLATE \"C\") <> {before} THEN {rows} \
+             WHEN NOT {given} THEN {lock} WHEN NOT {taken} THEN {lock} ELSE 1 END; ",
+            xid = quote_literal(&proof.xid),
+            before = array(&before),
+            transaction = raise(transaction),
+            rows = raise(rows),
+            lock = raise(lock),
+            given = key.give_one(),
+            taken = key.take_one(),
+        );
         if !step.delete.is_empty() {
             text.push_str(&format!("DELETE FROM {name}.version WHERE revision = ANY ({}); ", array(&step.delete)));
         }
@@ -64,29 +81,10 @@ impl Statement {
         text.push_str(&format!(
             "INSERT INTO {name}.log (revision, direction, outcome, digest, started, duration, host_version, xid) \
              VALUES ({}, {}, 'ok', {digest}, pg_catalog.clock_timestamp() - {took}, {took}, {}, \
-             pg_catalog.pg_current_xact_id()); ",
+             pg_catalog.pg_current_xact_id())",
             quote_literal(&step.revision),
             quote_literal(step.direction),
             quote_literal(HOST_VERSION),
-        ));
-        let mut after: Vec<String> = step.before.iter().filter(|row| !step.delete.contains(row)).cloned().collect();
-        after.extend(step.insert.iter().cloned());
-        after.sort_unstable();
-        // A cast that fails is how plain SQL raises an error; the function keeps the planner from doing it beforehand.
-        let raise = |what: &str| format!("('{what} ' || pg_catalog.pg_backend_pid()::text)::int4");
-        let [(transaction, _), (lock, _), (rows, _)] = DOUBTS;
-        // The lock comes last: its check gives it back and takes it again, which must not be left half-way.
-        text.push_str(&format!(
-            "SELECT CASE WHEN pg_catalog.pg_current_xact_id()::text <> {xid} THEN {transaction} \
-             WHEN ARRAY(SELECT revision FROM {name}.version ORDER BY revision COLLATE \"C\") <> {after} THEN {rows} \
-             WHEN NOT {given} THEN {lock} WHEN NOT {taken} THEN {lock} ELSE 1 END",
-            xid = quote_literal(&proof.xid),
-            after = array(&after),
-            transaction = raise(transaction),
-            rows = raise(rows),
-            lock = raise(lock),
-            given = key.give_one(),
-            taken = key.take_one(),
         ));
         Self { text }
     }
