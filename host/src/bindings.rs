@@ -13,7 +13,7 @@ wasmtime::component::bindgen!({
     additional_derives: [PartialEq],
 });
 
-pub use wmigrate::migration::context::Way;
-pub use wmigrate::migration::log::Level;
-pub use wmigrate::migration::sql::{ColumnSet, RowSet};
-pub use wmigrate::migration::types::{Cells, Column, Error as SqlError, Interval, OtherValue, Value, Vector};
+pub use self::wmigrate::migration::context::Way;
+pub use self::wmigrate::migration::log::Level;
+pub use self::wmigrate::migration::sql::{ColumnSet, RowSet};
+pub use self::wmigrate::migration::types::{Cells, Column, Error as SqlError, Interval, OtherValue, Value, Vector};
