@@ -1,8 +1,7 @@
 //! The bookkeeping of one step: a check that fails by itself when anything is not as it was (the transaction's id, the
 //! version rows, the migration lock), then version rows and log row.
 //!
-//! Plain statements with literals in one message: planning one statement that does it all took the server three times as
-//! long as everything here.
+//! Plain statements with literals in one message: one large statement that did it all spent most of its time in planning.
 
 use super::log::HOST_VERSION;
 use crate::bindings::SqlError;
