@@ -18,7 +18,7 @@ use wmigrate::{
 use crate::support::Project;
 
 fn runtime() -> Runtime {
-    Runtime::new(Cache::open(None).0, 1 << 20, Arc::new(AtomicBool::new(false))).unwrap()
+    Runtime::new(Arc::new(Cache::open(None).0), 1 << 20, Arc::new(AtomicBool::new(false))).unwrap()
 }
 
 fn imports_of(component: &[u8]) -> Vec<String> {

@@ -10,6 +10,7 @@ mod commands;
 mod crash;
 mod embedded;
 mod engines;
+mod limits;
 mod locking;
 mod offline;
 mod oracle;

@@ -1,7 +1,7 @@
 //! What a hostile or broken revision cannot do: components written by hand where the misbehaviour is the core's, JavaScript
 //! where it is the author's. After each the database is as it was.
 
-use std::{fs, os::unix::fs::MetadataExt, path::Path, process::Command};
+use std::{fs, os::unix::fs::MetadataExt, path::Path, process::Command, sync::Arc};
 
 use wmigrate::{
     runtime::{Cache, Runtime},
@@ -550,7 +550,7 @@ fn damaged_components_panic_nowhere() {
 
 fn runtime() -> Runtime {
     let stopping = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    Runtime::new(Cache::open(None).0, 1 << 20, stopping).unwrap()
+    Runtime::new(Arc::new(Cache::open(None).0), 1 << 20, stopping).unwrap()
 }
 
 /// A project with one SQL revision and a cache of its own.

@@ -383,3 +383,46 @@ fn a_revision_that_drops_the_bookkeeping_is_undone() {
     assert_eq!(log(&project), "a1|upgrade|ok\na2|upgrade|failed");
     wait_for(&project, "SELECT revision FROM wmigrate.version", "a1");
 }
+
+#[test]
+fn a_reader_that_goes_away_stops_no_run() {
+    let project = Project::new();
+    chain(&project, 3);
+    let mut child = project.spawn(["upgrade", "head", "-v"]);
+    drop(child.stdout.take());
+    assert_says(&finish(child), 0, &[]);
+    assert_once(&project, 3);
+}
+
+#[test]
+fn a_full_disk_under_the_output_stops_no_run() {
+    let project = Project::new();
+    chain(&project, 3);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = project.command(["upgrade", "head", "-v"]).stdout(full).output().unwrap();
+    let errors = String::from_utf8_lossy(&status.stderr);
+    assert_eq!(status.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("error: the command did its work, but its output could not be written"), "{errors}");
+    assert_once(&project, 3);
+}
+
+#[test]
+fn what_was_taken_down_may_be_changed() {
+    let project = Project::new();
+    project.sql("a1", "", "one", "CREATE TABLE a (id int);", "DROP TABLE a;");
+    project.ok(["upgrade", "head"]);
+    project.ok(["downgrade", "base"]);
+    project.sql("a1", "", "one", "CREATE TABLE a (id bigint);", "DROP TABLE a;");
+    project.ok(["stamp", "head"]);
+    project.sql("a2", "a1", "two", "SELECT 1;", "SELECT 1;");
+    project.ok(["upgrade", "head"]);
+}
+
+#[test]
+fn rows_of_a_script_that_nobody_takes_are_no_limit() {
+    let project = Project::new();
+    let up = "SELECT repeat('x', 1000) FROM generate_series(1, 3000);\nCREATE TABLE a (id int);";
+    project.sql("a1", "", "looks", up, "DROP TABLE a;");
+    project.ok(["upgrade", "head", "--result-size", "1 MiB"]);
+    assert_eq!(log(&project), "a1|upgrade|ok");
+}

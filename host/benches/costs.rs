@@ -126,7 +126,7 @@ fn with_database(folder: &Path, io: &tokio::runtime::Runtime, runtime: &Runtime,
 }
 
 fn runtime(cache: Option<&Path>) -> Runtime {
-    Runtime::new(Cache::open(cache).0, Limits::default().stack, Arc::new(AtomicBool::new(false))).unwrap()
+    Runtime::new(Arc::new(Cache::open(cache).0), Limits::default().stack, Arc::new(AtomicBool::new(false))).unwrap()
 }
 
 fn call(work: &str, count: u64, payload: Option<&str>) -> Call {

@@ -166,13 +166,17 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let global = cli.global;
     let json = global.json || global.format.as_deref() == Some("json");
     let printer = Printer::new(json, global.quiet, global.verbose, global.color);
-    match run(cli.command, &global, printer) {
-        Ok(code) => code,
-        Err(error) => {
-            error.render(&printer);
-            ExitCode::from(error.code as u8)
+    let error = match (run(cli.command, &global, printer), print::lost_output()) {
+        (Ok(code), None) => return code,
+        (Ok(_), Some(error)) => {
+            let message = format!("the command did its work, but its output could not be written: {error}");
+            CliError::new(Code::Failed, "output", message)
+                .hint("run `wmigrate status` to see where the database stands")
         }
-    }
+        (Err(error), _) => error,
+    };
+    error.render(&printer);
+    ExitCode::from(error.code as u8)
 }
 
 /// A command line that cannot be parsed may still say how its error is to be told.

@@ -5,11 +5,15 @@
 //! and a byte order mark are not part of it. Beside it stands the digest of the source, so that "the same source, built by
 //! another compiler" can be told from "edited".
 
+mod granted;
+
+pub use granted::Granted;
+
 use crate::authoring::language::{rust, sql};
 use crate::config::Config;
 use crate::engines::Engine;
 use crate::graph::{Direction, Plan};
-use crate::runtime::{CacheNote, Code, Limits, Runtime};
+use crate::runtime::{CacheNote, Code, Runtime};
 use crate::versions::lock_file::{self, LockFile};
 use crate::versions::section::{self, Metadata};
 use crate::versions::{self, Content, File, FrontMatter, Language, TransactionMode, Versions};
@@ -17,11 +21,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-/// What may be done about a source that was never built.
+/// What the command line says about all revisions.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Policy {
     /// Build nothing, and hold every revision against the lock file.
     pub locked: bool,
+    /// Limits given as flags.
+    pub limits: versions::Limits,
 }
 
 /// Why a revision has no code.
@@ -176,7 +182,8 @@ pub struct Component {
     pub bytes: Bytes,
     /// blake3 of the code alone: the name in the compile cache.
     pub code_digest: String,
-    limits: versions::Limits,
+    /// What it may use up.
+    pub granted: Granted,
 }
 
 /// Bytes of a component.
@@ -200,12 +207,6 @@ impl Bytes {
 }
 
 impl Component {
-    /// `limits`, lowered to what the revision asks for.
-    #[must_use]
-    pub fn limits_under(&self, limits: Limits) -> Limits {
-        merged(limits, &self.limits)
-    }
-
     /// What goes into the log: the component's digest and its source's.
     #[must_use]
     pub fn log_digest(&self) -> String {
@@ -226,8 +227,8 @@ struct Shared {
     /// `.wmigrate/build`: components built here.
     build: PathBuf,
     config: Config,
-    /// Compiled engines: each is loaded once a run.
-    engines: Mutex<HashMap<String, Arc<Mutex<Option<Code>>>>>,
+    /// Compiled engines, by digest and stack: each is loaded once a run.
+    engines: Mutex<HashMap<(String, u64), Arc<Mutex<Option<Code>>>>>,
 }
 
 /// The work of making one revision ready. Owned, so that it can be done on another thread.
@@ -243,7 +244,7 @@ impl Components {
         let by_id =
             versions.revisions.iter().enumerate().map(|(index, file)| (file.revision.id.clone(), index)).collect();
         let shared = Shared {
-            policy: Policy { locked: policy.locked || config.build.locked },
+            policy: Policy { locked: policy.locked || config.build.locked, ..policy },
             lock: LockFile::read(&config.lock_file())?,
             build: config.state_folder().join("build"),
             config: config.clone(),
@@ -260,9 +261,7 @@ impl Components {
     }
 
     /// What can be known to be wrong with the revisions of a plan before any of them runs.
-    ///
-    /// `most` is what a revision may have at all: front matter may only ask for less.
-    pub fn check(&self, plan: &Plan, most: &versions::Limits) -> Result<(), Error> {
+    pub fn check(&self, plan: &Plan) -> Result<(), Error> {
         for step in plan.steps.iter().filter(|step| step.direction != Direction::Stamp) {
             let job = self.job(&step.revision);
             let file = job.file();
@@ -270,10 +269,7 @@ impl Components {
             if file.front.transaction == TransactionMode::None {
                 return Err(Error::Durable { revision });
             }
-            let most = self.shared.config.limits_of(&step.revision).over(*most);
-            if let Some(key) = file.front.limits.asks_more_than(&most) {
-                return Err(Error::AsksMore { revision, path: file.path.clone(), key });
-            }
+            job.granted()?;
             if file.language == Language::Sql {
                 let (text, _) = job.script()?;
                 if step.direction == Direction::Downgrade && !sql::has_downgrade(&text) {
@@ -396,7 +392,7 @@ impl Job {
                     built_with: engine.version(),
                     bytes: Bytes::Engine(engine),
                     code_digest: engine.digest().to_owned(),
-                    limits: self.limits(),
+                    granted: self.granted()?,
                 }
             }
             (Language::Wasm, None) => {
@@ -414,7 +410,7 @@ impl Job {
                     built_with: "component".to_owned(),
                     code_digest: section::code_digest(&bytes).map_err(wrong)?.to_hex().to_string(),
                     bytes: Bytes::Own(bytes.into()),
-                    limits: self.limits(),
+                    granted: self.granted()?,
                 }
             }
             (Language::Rust, None) => self.compiled()?,
@@ -440,7 +436,7 @@ impl Job {
         };
         let slot = {
             let mut engines = self.shared.engines.lock().expect("no holder of this lock panics");
-            Arc::clone(engines.entry(engine.digest().to_owned()).or_default())
+            Arc::clone(engines.entry((engine.digest().to_owned(), runtime.stack())).or_default())
         };
         // Held while the engine is loaded: whoever else needs it waits instead of compiling it again.
         let mut slot = slot.lock().expect("no holder of this lock panics");
@@ -452,10 +448,13 @@ impl Job {
         Ok((code, note))
     }
 
-    fn limits(&self) -> versions::Limits {
+    fn granted(&self) -> Result<Granted, Error> {
         let file = self.file();
-        let own = self.shared.config.revisions.get(&file.revision.id).copied().unwrap_or_default();
-        file.front.limits.over(own)
+        let Config { revisions, limits, .. } = &self.shared.config;
+        let own = revisions.get(&file.revision.id).copied().unwrap_or_default();
+        Granted::by([self.shared.policy.limits, own, *limits])
+            .lowered_to(&file.front.limits)
+            .map_err(|key| Error::AsksMore { revision: file.revision.id.clone(), path: file.path.clone(), key })
     }
 
     /// A compiled language: what was built from this very source, or a build of it now.
@@ -490,7 +489,7 @@ impl Job {
             built_with,
             code_digest: section::code_digest(&bytes).map_err(unusable)?.to_hex().to_string(),
             bytes: Bytes::Own(bytes.into()),
-            limits: self.limits(),
+            granted: self.granted()?,
             revision,
         })
     }
@@ -601,40 +600,6 @@ pub fn metadata_of(file: &File) -> Metadata {
         created: revision.created.clone(),
         options: file.front.clone(),
     })
-}
-
-/// `limits` with the parts that `own` sets: what the configuration grants one revision, or what it asks for itself.
-fn merged(limits: Limits, own: &versions::Limits) -> Limits {
-    Limits {
-        memory: own.memory.unwrap_or(limits.memory),
-        cpu: own.cpu.unwrap_or(limits.cpu),
-        stack: limits.stack,
-        result_size: own.result_size.unwrap_or(limits.result_size),
-        statement_size: own.statement_size.unwrap_or(limits.statement_size),
-        host_calls: own.host_calls.unwrap_or(limits.host_calls),
-        log_size: own.log_size.unwrap_or(limits.log_size),
-    }
-}
-
-/// What all revisions may have, in the form in which it is written.
-#[must_use]
-pub fn written(limits: &Limits) -> versions::Limits {
-    versions::Limits {
-        memory: Some(limits.memory),
-        cpu: Some(limits.cpu),
-        stack: Some(limits.stack),
-        result_size: Some(limits.result_size),
-        statement_size: Some(limits.statement_size),
-        host_calls: Some(limits.host_calls),
-        log_size: Some(limits.log_size),
-        ..versions::Limits::default()
-    }
-}
-
-/// The limits of a run: the defaults, with what was set for all revisions.
-#[must_use]
-pub fn limits_from(set: &versions::Limits) -> Limits {
-    Limits { stack: set.stack.unwrap_or(Limits::default().stack), ..merged(Limits::default(), set) }
 }
 
 fn script_error(file: &File, finding: sql::Finding) -> Error {

@@ -226,11 +226,6 @@ impl Config {
         self.state_folder().join("index")
     }
 
-    /// The limits for one revision: its own before those for all.
-    pub fn limits_of(&self, revision: &str) -> Limits {
-        self.revisions.get(revision).map_or(self.limits, |own| own.over(self.limits))
-    }
-
     fn check(&self) -> Result<(), Error> {
         let wrong =
             |place: &str, message: &str| Err(Error::Value { place: place.to_owned(), message: message.to_owned() });
@@ -427,12 +422,12 @@ mod tests {
     }
 
     #[test]
-    fn one_revision_has_its_own_limits_before_all() {
+    fn one_revision_has_limits_of_its_own() {
         let text = "[limits]\nmemory = \"1 GiB\"\ncpu = \"5 s\"\n[revisions.a.limits]\nmemory = \"2 GiB\"\n";
         let config = parse(text, &[]).unwrap();
-        let shown = |id: &str| config.limits_of(id).entries().into_iter().map(|(_, text)| text).collect::<Vec<_>>();
-        assert_eq!(shown("a"), ["2 GiB", "5 s"]);
-        assert_eq!(shown("b"), ["1 GiB", "5 s"]);
+        let shown = |limits: Limits| limits.entries().into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+        assert_eq!(shown(config.limits), ["1 GiB", "5 s"]);
+        assert_eq!(shown(config.revisions["a"]), ["2 GiB"]);
     }
 
     #[test]

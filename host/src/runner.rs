@@ -4,22 +4,27 @@
 //! 1. begin, with the session as a new one would be;
 //! 2. run the export in a fresh sandbox, which borrows the transaction;
 //! 3. write version rows and log row into the same transaction, proving that it is still the same one;
-//! 4. commit. The step is done when this has returned.
+//! 4. commit. The step is done when this has returned. The next transaction begins in the same breath.
 //!
 //! A lock that was not free in time, a deadlock or a serialisation failure runs the step again from 1, a few times.
 
+mod ahead;
 mod failure;
+mod interrupt;
+mod together;
 
 pub use failure::{Error, StepFailure};
+pub use interrupt::Interrupt;
 
-use crate::components::{Component, Components};
+use crate::components::Components;
 use crate::graph::{Direction, Plan, Step};
-use crate::runtime::{Call, Door, Event, Events, Failure, Limits, Outcome, Runtime};
+use crate::runtime::{Call, Door, Event, Events, Failure, Guest, Outcome, Runtimes, Spent};
 use crate::sql::lock::{Key, jittered};
-use crate::sql::{Begin, Connection, FinishError, Transaction};
+use crate::sql::{Connection, FinishError, Session, Transaction};
 use crate::state::{log, record};
+use ahead::{Ahead, Ready};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How a plan is carried out.
@@ -27,35 +32,14 @@ use std::time::{Duration, Instant};
 pub struct Options {
     /// The schema of the bookkeeping.
     pub schema: String,
-    /// Timeouts of each transaction.
-    pub begin: Begin,
-    /// How often a step is tried that could not get a lock.
-    pub tries: u32,
     /// All steps in one transaction.
     pub single_transaction: bool,
     /// Everything is run and then rolled back.
     pub dry_run: bool,
-    /// Limits of all revisions.
-    pub limits: Limits,
     /// `-x` arguments, those of the configuration first.
     pub x_arguments: Arc<Vec<(String, String)>>,
     /// Requests to stop.
     pub interrupt: Interrupt,
-}
-
-/// Two requests to stop: the first lets the running step end, the second ends it.
-#[derive(Debug, Clone, Default)]
-pub struct Interrupt {
-    /// Stop before the next step.
-    pub after_step: Arc<AtomicBool>,
-    /// Stop now.
-    pub now: Arc<AtomicBool>,
-}
-
-impl Interrupt {
-    fn asked(&self) -> bool {
-        self.after_step.load(Ordering::Relaxed) || self.now.load(Ordering::Relaxed)
-    }
 }
 
 /// What a run tells whoever watches.
@@ -65,7 +49,7 @@ pub trait Watcher: Send + Sync {
     /// A step is committed (or, in a dry run, would be).
     fn done(&self, step: &Step, took: Duration);
     /// A step is tried again because of this error.
-    fn retry(&self, step: &Step, reason: &str, attempt: u32);
+    fn retry(&self, step: &Step, reason: &str, attempt: u64);
     /// Something the running revision did or said.
     fn event(&self, step: &Step, event: Event);
     /// Something worth knowing that fails nothing.
@@ -96,15 +80,15 @@ pub struct Run<'a> {
     /// Where code comes from.
     pub components: &'a Components,
     /// The sandbox.
-    pub runtime: &'a Arc<Runtime>,
+    pub runtimes: &'a Arc<Runtimes>,
     /// How.
     pub options: &'a Options,
     /// Who watches.
     pub watcher: Arc<dyn Watcher>,
     /// The version rows that the plan was made from.
     pub rows: &'a [String],
-    /// Whether the schema of the bookkeeping is there; it is not in the dry run of a first upgrade.
-    pub schema_exists: bool,
+    /// Whether the schema of the bookkeeping is there and up to date; it need not be in a dry run.
+    pub schema_current: bool,
 }
 
 impl Run<'_> {
@@ -114,94 +98,127 @@ impl Run<'_> {
             return self.in_one_transaction(plan, connection).await;
         }
         let mut done = Vec::with_capacity(plan.steps.len());
-        let mut connection = connection;
+        let mut session = Session::Idle(Box::new(connection));
         let mut rows = self.rows.to_vec();
         let mut ahead = Ahead::new(self, plan);
         for step in &plan.steps {
-            if self.options.interrupt.asked() {
-                return Report { done, error: Some(Error::Interrupted), connection: Some(connection) };
-            }
-            let component = match ahead.take(step).await {
+            let mut component = match self.next(&mut ahead).await {
                 Ok(component) => component,
-                Err(error) => return Report { done, error: Some(error), connection: Some(connection) },
+                Err(error) => return Report { done, error: Some(error), connection: self.idle(session).await },
             };
             self.watcher.begin(step);
             let begun = Instant::now();
-            match self.step(step, &component, connection, &rows).await {
-                Ok(back) => connection = back,
-                Err((back, error)) => return Report { done, error: Some(error), connection: back },
+            match self.step(&mut component, session, &rows, &mut ahead).await {
+                Ok(back) => session = back,
+                Err((connection, error)) => return Report { done, error: Some(error), connection },
             }
             step.change.apply(&mut rows);
             let took = begun.elapsed();
             self.watcher.done(step, took);
             done.push(Done { revision: step.revision.clone(), took });
         }
-        Report { done, error: None, connection: Some(connection) }
+        Report { done, error: None, connection: self.idle(session).await }
+    }
+
+    /// The component of the next step. A request to stop ends the wait for it.
+    async fn next(&self, ahead: &mut Ahead<'_>) -> Result<Ready, Error> {
+        let component = tokio::select! {
+            component = ahead.take() => component?,
+            () = self.options.interrupt.requested() => return Err(Error::Interrupted),
+        };
+        if self.options.interrupt.asked() { Err(Error::Interrupted) } else { Ok(component) }
     }
 
     /// One step in a transaction of its own, with retries.
     async fn step(
         &self,
-        step: &Step,
-        component: &Ready,
-        mut connection: Connection,
+        component: &mut Ready,
+        mut session: Session,
         rows: &[String],
-    ) -> Result<Connection, (Option<Connection>, Error)> {
-        let mut attempt = 1;
-        let mut pause = Duration::from_millis(50);
+        ahead: &mut Ahead<'_>,
+    ) -> Result<Session, (Option<Connection>, Error)> {
+        let mut retries = Retries::new();
         loop {
             let begun = Instant::now();
-            let (back, error) = match self.attempt(step, component, connection, rows).await {
+            let (back, error) = match self.attempt(component, session, rows, ahead).await {
                 Ok(back) => return Ok(back),
                 Err(failed) => failed,
             };
-            let Some(back) = back else { return Err((None, error)) };
-            connection = back;
-            let again = error.retryable() && attempt < self.options.tries && !self.options.interrupt.asked();
-            if !again {
-                let kept = self.note_failure(step, component, &error, begun.elapsed(), &connection).await;
+            let Some(connection) = back else { return Err((None, error)) };
+            if !self.again(component, &error, &mut retries).await {
+                let kept = self.note_failure(component, &error, begun.elapsed(), &connection).await;
                 return Err((kept.then_some(connection), error));
             }
-            self.watcher.retry(step, &error.reason(), attempt);
-            tokio::time::sleep(jittered(pause)).await;
-            pause *= 2;
-            attempt += 1;
+            session = Session::Idle(Box::new(connection));
         }
+    }
+
+    /// Whether to try again after `error`; waits before.
+    async fn again(&self, component: &Ready, error: &Error, retries: &mut Retries) -> bool {
+        let interrupt = &self.options.interrupt;
+        if !error.retryable() || retries.attempt >= component.granted().tries() || interrupt.asked() {
+            return false;
+        }
+        self.watcher.retry(&component.step, &error.reason(), retries.attempt);
+        tokio::select! {
+            () = tokio::time::sleep(retries.pause()) => {}
+            () = interrupt.requested() => {}
+        }
+        !interrupt.asked()
     }
 
     async fn attempt(
         &self,
-        step: &Step,
-        component: &Ready,
-        connection: Connection,
+        component: &mut Ready,
+        session: Session,
         rows: &[String],
-    ) -> Result<Connection, (Option<Connection>, Error)> {
+        ahead: &mut Ahead<'_>,
+    ) -> Result<Session, (Option<Connection>, Error)> {
         let begun = Instant::now();
-        let transaction = Transaction::begin(connection, &self.options.begin)
+        let transaction = session
+            .begin(&component.begin())
             .await
             .map_err(|(connection, error)| (Some(connection), Error::Sql(error)))?;
-        let (transaction, outcome) = self.run_export(step, component, transaction).await;
+        let (transaction, outcome, spent) = self.run_export(component, transaction).await;
         if let Err(failure) = outcome {
-            return Err(self.give_up(step, failure, transaction).await);
+            return Err(self.give_up(component, failure, transaction).await);
         }
-        let bookkeeping = self.bookkeeping(step, component, begun.elapsed(), &transaction, rows);
-        transaction
-            .commit(Some(bookkeeping.text()))
-            .await
-            .map_err(|(connection, error)| (connection, self.refused(step, error)))
+        let bookkeeping = self.bookkeeping(component, begun.elapsed(), &transaction, rows);
+        // A transaction that waited for its component to be built would hold back vacuum, and a server may end it.
+        let next = ahead.at_hand().await;
+        let begin = next.as_ref().map(|next| next.begin());
+        let meanwhile = async {
+            // First the message goes out.
+            tokio::task::yield_now().await;
+            drop(spent);
+            if let Some(next) = next {
+                next.guest = Some(self.guest(next).await);
+            }
+        };
+        let (done, ()) = tokio::join!(transaction.commit(Some(&bookkeeping), begin.as_ref()), meanwhile);
+        done.map_err(|(connection, error)| (connection, self.refused(component, error)))
+    }
+
+    /// An instance for one run of a component.
+    async fn guest(&self, component: &Ready) -> Guest {
+        let call = Call {
+            revision: component.step.revision.clone(),
+            direction: way(component.step.direction),
+            x_arguments: Arc::clone(&self.options.x_arguments),
+            payload: component.component.payload.clone(),
+            limits: component.granted().sandbox(),
+            events: self.events_of(&component.step),
+        };
+        component.runtime.instantiate(&component.code, call).await
     }
 
     /// Runs the export and judges what it left: success means a transaction that is open and sound.
-    async fn run_export(&self, step: &Step, component: &Ready, transaction: Transaction) -> (Transaction, Outcome) {
-        let call = Call {
-            revision: step.revision.clone(),
-            direction: way(step.direction),
-            x_arguments: Arc::clone(&self.options.x_arguments),
-            payload: component.component.payload.clone(),
-            limits: component.component.limits_under(self.options.limits),
-            events: self.events_of(step),
+    async fn run_export(&self, component: &mut Ready, transaction: Transaction) -> (Transaction, Outcome, Spent) {
+        let guest = match component.guest.take() {
+            Some(guest) => guest,
+            None => self.guest(component).await,
         };
-        let (door, outcome) = self.runtime.run(&component.code, &call, Door::Live(Box::new(transaction))).await;
+        let (door, outcome, spent) = guest.run(Door::Live(Box::new(transaction))).await;
         let Door::Live(transaction) = door else { unreachable!("a door comes back as it went in") };
         let outcome = match outcome {
             // After an error the driver does not wait for the transaction's status, which comes behind it.
@@ -216,7 +233,7 @@ impl Run<'_> {
             Ok(()) if !transaction.is_sound() => Err(Failure::Swallowed(transaction.last_error().cloned())),
             outcome => outcome,
         };
-        (*transaction, outcome)
+        (*transaction, outcome, spent)
     }
 
     fn stopped_now(&self) -> bool {
@@ -224,57 +241,58 @@ impl Run<'_> {
     }
 
     /// A refusal at the end of a step. The second request to stop may have cancelled the statements that end it.
-    fn refused(&self, step: &Step, error: FinishError) -> Error {
+    fn refused(&self, component: &Ready, error: FinishError) -> Error {
         match error {
             FinishError::Deferred(record) | FinishError::Last(record) | FinishError::RolledBack(Some(record))
                 if self.stopped_now() && record.sqlstate == "57014" =>
             {
-                Error::failed(step, Failure::Stopped)
+                Error::failed(&component.step, Failure::Stopped, Some(component.granted()))
             }
-            error => Error::of_finish(step, error),
+            error => Error::of_finish(&component.step, error, Some(component.granted())),
         }
     }
 
-    fn bookkeeping(
-        &self,
-        step: &Step,
-        component: &Ready,
-        took: Duration,
-        transaction: &Transaction,
-        rows: &[String],
-    ) -> record::Statement {
+    fn bookkeeping(&self, component: &Ready, took: Duration, transaction: &Transaction, rows: &[String]) -> String {
+        let Ready { step, component, .. } = component;
         let done = record::Step {
             revision: step.revision.clone(),
             direction: name_of(step.direction),
-            digest: Some(component.component.log_digest()),
+            digest: Some(component.log_digest()),
             seconds: took.as_secs_f64(),
             delete: step.change.delete.clone(),
             insert: step.change.insert.clone(),
             before: rows.to_vec(),
         };
-        record::Statement::new(&self.options.schema, &done, transaction.proof(), Key::of_schema(&self.options.schema))
+        record::statement(&self.options.schema, &done, transaction.proof(), Key::of_schema(&self.options.schema))
     }
 
-    async fn give_up(&self, step: &Step, failure: Failure, transaction: Transaction) -> (Option<Connection>, Error) {
-        let error = Error::Step(Box::new(StepFailure::new(step, failure)));
-        match transaction.rollback().await {
-            Ok(connection) => (Some(connection), error),
-            // The server rolls back by itself when the session ends.
-            Err(_) => (None, error),
-        }
+    async fn give_up(
+        &self,
+        component: &Ready,
+        failure: Failure,
+        transaction: Transaction,
+    ) -> (Option<Connection>, Error) {
+        let error = Error::failed(&component.step, failure, Some(component.granted()));
+        (self.undo(transaction).await, error)
+    }
+
+    async fn idle(&self, session: Session) -> Option<Connection> {
+        self.options.interrupt.settled().await;
+        session.idle().await
+    }
+
+    /// Rolls back. Without a connection to do it with, the server does it by itself when the session ends.
+    async fn undo(&self, transaction: Transaction) -> Option<Connection> {
+        self.options.interrupt.settled().await;
+        transaction.rollback().await.ok()
     }
 
     /// Writes the failure into the log. False if the connection is of no use any more.
-    async fn note_failure(
-        &self,
-        step: &Step,
-        component: &Ready,
-        error: &Error,
-        took: Duration,
-        connection: &Connection,
-    ) -> bool {
+    async fn note_failure(&self, component: &Ready, error: &Error, took: Duration, connection: &Connection) -> bool {
+        let Ready { step, component, .. } = component;
+        self.options.interrupt.settled().await;
         let reason = error.reason();
-        let digest = component.component.log_digest();
+        let digest = component.log_digest();
         let failed = log::Failed {
             revision: &step.revision,
             direction: name_of(step.direction),
@@ -283,7 +301,6 @@ impl Run<'_> {
             seconds: took.as_secs_f64(),
             error: &reason,
         };
-        let _ = connection.batch("resetting the session", "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL").await;
         match log::record_failure(connection, &self.options.schema, &failed).await {
             Ok(()) => true,
             Err(cause) => {
@@ -298,132 +315,26 @@ impl Run<'_> {
         let step = step.clone();
         Arc::new(move |event| watcher.event(&step, event))
     }
-
-    /// All or nothing: every step in one transaction, committed at the end, or rolled back in a dry run.
-    async fn in_one_transaction(&self, plan: &Plan, connection: Connection) -> Report {
-        let fail = |connection, error| Report { done: Vec::new(), error: Some(error), connection };
-        let mut transaction = match Transaction::begin(connection, &self.options.begin).await {
-            Ok(transaction) => transaction,
-            Err((connection, error)) => return fail(Some(connection), Error::Sql(error)),
-        };
-        let mut done = Vec::with_capacity(plan.steps.len());
-        let mut rows = self.rows.to_vec();
-        let mut ahead = Ahead::new(self, plan);
-        if !self.schema_exists
-            && let Err(error) = transaction
-                .host_statement(
-                    "creating its bookkeeping",
-                    // Quietly: that it exists already is nothing a dry run should talk about.
-                    &format!(
-                        "SET LOCAL client_min_messages = warning; {}; RESET client_min_messages",
-                        crate::state::schema::statements(&self.options.schema).join(";")
-                    ),
-                )
-                .await
-        {
-            return fail(transaction.rollback().await.ok(), Error::Sql(error));
-        }
-        for (index, step) in plan.steps.iter().enumerate() {
-            if self.options.interrupt.asked() {
-                return fail(transaction.rollback().await.ok(), Error::Interrupted);
-            }
-            let component = match ahead.take(step).await {
-                Ok(component) => component,
-                Err(error) => return fail(transaction.rollback().await.ok(), error),
-            };
-            self.watcher.begin(step);
-            let begun = Instant::now();
-            if index > 0
-                && let Err(error) = transaction.reset_session(&self.options.begin).await
-            {
-                return fail(transaction.rollback().await.ok(), Error::Sql(error));
-            }
-            let (back, outcome) = self.run_export(step, &component, transaction).await;
-            transaction = back;
-            if let Err(failure) = outcome {
-                let (connection, error) = self.give_up(step, failure, transaction).await;
-                if let Some(connection) = &connection
-                    && !self.options.dry_run
-                {
-                    self.note_failure(step, &component, &error, begun.elapsed(), connection).await;
-                }
-                return fail(connection, error);
-            }
-            let bookkeeping = self.bookkeeping(step, &component, begun.elapsed(), &transaction, &rows);
-            if let Err(error) = transaction.seal(bookkeeping.text()).await {
-                let error = self.refused(step, error);
-                let connection = transaction.rollback().await.ok();
-                if let Some(connection) = &connection
-                    && !self.options.dry_run
-                {
-                    self.note_failure(step, &component, &error, begun.elapsed(), connection).await;
-                }
-                return fail(connection, error);
-            }
-            step.change.apply(&mut rows);
-            let took = begun.elapsed();
-            self.watcher.done(step, took);
-            done.push(Done { revision: step.revision.clone(), took });
-        }
-        if self.options.dry_run {
-            return match transaction.rollback().await {
-                Ok(connection) => Report { done, error: None, connection: Some(connection) },
-                Err(error) => fail(None, Error::Sql(error)),
-            };
-        }
-        match (transaction.commit(None).await, plan.steps.last()) {
-            (Ok(connection), _) => Report { done, error: None, connection: Some(connection) },
-            (Err((connection, error)), Some(last)) => fail(connection, self.refused(last, error)),
-            (Err((connection, _)), None) => Report { done, error: None, connection },
-        }
-    }
 }
 
-/// A component with its compiled code.
-pub struct Ready {
-    component: Component,
-    code: crate::runtime::Code,
+/// How often a step was tried, and how long to wait before the next time.
+struct Retries {
+    attempt: u64,
+    pause: Duration,
 }
 
-/// Makes the components of the next steps ready while the present one waits for the server.
-struct Ahead<'a> {
-    run: &'a Run<'a>,
-    waiting: std::collections::VecDeque<tokio::task::JoinHandle<Result<Ready, Error>>>,
-    rest: std::collections::VecDeque<Step>,
-}
-
-/// Components made ready at a time. More would hold more memory and gain nothing on the usual two to four cores.
-const AHEAD: usize = 3;
-
-impl<'a> Ahead<'a> {
-    fn new(run: &'a Run<'a>, plan: &Plan) -> Self {
-        Self { run, waiting: std::collections::VecDeque::new(), rest: plan.steps.iter().cloned().collect() }
+impl Retries {
+    fn new() -> Self {
+        Self { attempt: 1, pause: Duration::from_millis(50) }
     }
 
-    async fn take(&mut self, step: &Step) -> Result<Ready, Error> {
-        while self.waiting.len() < AHEAD
-            && let Some(next) = self.rest.pop_front()
-        {
-            let job = self.run.components.job(&next.revision);
-            let runtime = Arc::clone(self.run.runtime);
-            let watcher = Arc::clone(&self.run.watcher);
-            let revision = next.revision.clone();
-            self.waiting.push_back(tokio::task::spawn_blocking(move || {
-                let component = job.assemble()?;
-                let (code, note) = job.code(&runtime, &component).map_err(|cause| Error::Unusable {
-                    revision,
-                    path: component.path.clone(),
-                    cause,
-                })?;
-                if let Some(note) = note {
-                    watcher.note(note.to_string());
-                }
-                Ok(Ready { component, code })
-            }));
-        }
-        let next = self.waiting.pop_front().expect("as many components are made ready as there are steps");
-        next.await
-            .unwrap_or_else(|cause| Err(Error::Preparing { revision: step.revision.clone(), cause: cause.to_string() }))
+    /// Twice as long each time, up to what a person would wait.
+    fn pause(&mut self) -> Duration {
+        const LONGEST: Duration = Duration::from_secs(5);
+        let pause = jittered(self.pause);
+        self.pause = (self.pause * 2).min(LONGEST);
+        self.attempt += 1;
+        pause
     }
 }
 
@@ -450,7 +361,7 @@ impl From<FinishError> for Failure {
         match error {
             FinishError::Deferred(error) | FinishError::Last(error) => Self::Returned(error),
             FinishError::RolledBack(error) => Self::Swallowed(error),
-            FinishError::Unknown(_, error) => Self::Connection(error),
+            FinishError::Lost(error) | FinishError::Unknown(_, error) => Self::Connection(error),
         }
     }
 }

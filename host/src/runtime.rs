@@ -2,6 +2,7 @@
 //!
 //! It knows components, limits and the functions of `wit/`; it knows nothing of version rows, plans or the command line.
 
+mod by_stack;
 mod cache;
 mod engine;
 mod functions;
@@ -10,8 +11,9 @@ mod limits;
 mod outcome;
 mod wasi;
 
+pub use by_stack::Runtimes;
 pub use cache::{Cache, CacheNote};
-pub use engine::{Code, Error, Runtime};
+pub use engine::{Code, Error, Guest, Runtime, Spent};
 pub use imports::{Door, Recorded};
 pub use limits::{Limit, Limits};
 pub use outcome::{Failure, Stop};

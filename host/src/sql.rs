@@ -27,16 +27,11 @@ pub(crate) use guest::{in_script, refused_record, split_script};
 pub use lock::{Holder, LockOptions};
 pub use settings::Settings;
 pub(crate) use transaction::RESET;
-pub use transaction::{Begin, FinishError, Proof, Transaction};
+pub use transaction::{Begin, FinishError, Proof, Session, Transaction};
+pub use value::parameter::quote_literal;
 
 /// An identifier for use in SQL text.
 #[must_use]
 pub fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// A string for use in SQL text, under `standard_conforming_strings = on`.
-#[must_use]
-pub fn quote_literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }

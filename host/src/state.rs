@@ -15,6 +15,8 @@ pub struct Standing {
     pub rows: Vec<String>,
     /// Whether the schema is there.
     pub exists: bool,
+    /// Whether it is as this version writes it; a writing command makes it so.
+    pub current: bool,
     /// Why the server takes no writes, where it takes none.
     pub read_only: Option<&'static str>,
 }
@@ -48,9 +50,10 @@ pub async fn read(connection: &Connection, schema: &str) -> Result<Standing, Sta
         "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only') = 'on', \
          pg_catalog.obj_description(pg_catalog.to_regnamespace({0}), 'pg_namespace'), \
          pg_catalog.to_regnamespace({0}) IS NOT NULL, \
-         pg_catalog.to_regclass({1}) IS NOT NULL",
+         pg_catalog.to_regclass({1}) IS NOT NULL, pg_catalog.to_regproc({2}) IS NOT NULL",
         quote_literal(&name),
         quote_literal(&format!("{name}.version")),
+        quote_literal(&format!("{name}.record")),
     );
     let select = format!("SELECT revision FROM {name}.version ORDER BY revision COLLATE \"C\"");
     let (about, rows) = tokio::join!(connection.query(doing, &about, &[]), connection.query(doing, &select, &[]));
@@ -62,25 +65,37 @@ pub async fn read(connection: &Connection, schema: &str) -> Result<Standing, Sta
         (false, false) => None,
     };
     let (has_schema, has_table): (bool, bool) = (about.get(3), about.get(4));
-    if has_schema {
-        schema::check(schema, about.get(2), has_table)?;
-    }
+    let found = schema::Found { comment: about.get(2), has_table, has_function: about.get(5) };
+    let current = has_schema && schema::is_current(schema, &found)?;
     let rows = match rows {
         Ok(rows) => rows.iter().map(|row| row.get(0)).collect(),
         // No such table or schema: nothing was ever applied.
         Err(error) if !has_table && matches!(error.sqlstate(), Some("42P01" | "3F000")) => Vec::new(),
         Err(error) => return Err(error.into()),
     };
-    Ok(Standing { rows, exists: has_table, read_only })
+    Ok(Standing { rows, exists: has_table, current, read_only })
 }
 
-/// Whether a transaction was committed; none where the server does not know any more, or it is still running.
-pub async fn outcome_of(connection: &Connection, proof: &crate::sql::Proof) -> Result<Option<bool>, Error> {
-    let statement = format!("SELECT pg_catalog.pg_xact_status({}::xid8)", quote_literal(&proof.xid));
+/// Whether the transaction of a step was committed; none where the server does not know any more, or it is still running.
+/// The log row must be there too: after a failover the same id may be another transaction's.
+pub async fn outcome_of(
+    connection: &Connection,
+    schema: &str,
+    revision: &str,
+    proof: &crate::sql::Proof,
+) -> Result<Option<bool>, Error> {
+    let xid = quote_literal(&proof.xid);
+    let statement = format!(
+        "SELECT pg_catalog.pg_xact_status({xid}::xid8), \
+         EXISTS (SELECT FROM {}.log WHERE xid = {xid}::xid8 AND revision = {})",
+        quote_identifier(schema),
+        quote_literal(revision)
+    );
     let rows = connection.query("asking how the transaction ended", &statement, &[]).await?;
-    Ok(match rows.first().and_then(|row| row.get::<_, Option<&str>>(0)) {
-        Some("committed") => Some(true),
-        Some("aborted") => Some(false),
-        Some(_) | None => None,
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(match (row.get::<_, Option<&str>>(0), row.get(1)) {
+        (Some("committed"), true) => Some(true),
+        (Some("aborted"), false) => Some(false),
+        _ => None,
     })
 }

@@ -79,8 +79,17 @@ fn only_a_purge_removes_rows_that_nobody_knows() {
          err Running stamp_revision  -> 2b00",
     );
     assert_eq!((rows(&project).as_str(), relations(&project).as_str()), ("2b00", "accounts"));
-    project.ok(["stamp", "--purge", "base"]);
+    project.psql("INSERT INTO wmigrate.version VALUES ('beef')");
+    session(
+        &project,
+        &filters,
+        "$ wmigrate stamp --purge base
+         exit 0
+         err Running stamp_revision 2b00, beef ->",
+    );
     assert_eq!(rows(&project), "");
+    let log = project.psql("SELECT revision, direction FROM wmigrate.log ORDER BY id DESC LIMIT 2");
+    assert_eq!(log, "base|stamp\n2b00|stamp");
 }
 
 #[test]
@@ -259,6 +268,51 @@ fn the_log_tells_who_ran_what() {
     assert!(lines[0].contains("  downgrade 2b00 ok"), "{text}");
     assert_eq!(lines[2], "    division by zero (SQLSTATE 22012)");
     assert_eq!(project.ok(["log", "1a"]).lines().count(), 1);
+}
+
+/// What the first layout had and the second has not.
+const FIRST_LAYOUT: &str = "DROP FUNCTION wmigrate.record; COMMENT ON SCHEMA wmigrate IS 'wmigrate: layout 1'; \
+    CREATE INDEX log_revision ON wmigrate.log (revision, id); \
+    ALTER TABLE wmigrate.log ADD CHECK (direction IN ('upgrade', 'downgrade', 'stamp')), ADD CHECK (outcome <> 'odd')";
+
+#[test]
+fn an_older_layout_is_brought_up_to_date_by_what_writes() {
+    let layout = "SELECT obj_description('wmigrate'::regnamespace), to_regproc('wmigrate.record') IS NOT NULL, \
+                  to_regclass('wmigrate.log_revision') IS NULL, (SELECT count(*) FROM wmigrate.log)";
+    for command in ["upgrade 3c00", "downgrade -1", "stamp 1a00", "ensure_version"] {
+        let (project, filters) = branched_project();
+        project.ok(["upgrade", "2b00"]);
+        project.psql(FIRST_LAYOUT);
+        for reader in ["current", "history", "status", "verify", "log", "upgrade 2b00", "upgrade 3c00 --dry-run"] {
+            project.ok(reader.split(' '));
+            assert_eq!(project.psql(layout), "wmigrate: layout 1|f|f|2", "{reader}");
+        }
+        let said = project.wmigrate(command.split(' '));
+        assert_eq!(said.code, Some(0), "{}", said.stderr);
+        let rows = if command == "ensure_version" { 2 } else { 3 };
+        assert_eq!(project.psql(layout), format!("wmigrate: layout 2|t|t|{rows}"), "{command}");
+        if command == "ensure_version" {
+            assert_eq!(filters.apply(&said.stderr), "brought schema \"wmigrate\" up to date\n");
+        }
+    }
+}
+
+#[test]
+fn a_schema_of_an_administrators_is_enough() {
+    let (mut project, _) = branched_project();
+    let database = project.database.as_ref().unwrap();
+    let (role, name) = (format!("guest_{}", database.name), database.name.clone());
+    let url = database.url_as(&role);
+    project.psql(&format!(
+        "CREATE ROLE {role} LOGIN; CREATE SCHEMA wmigrate; COMMENT ON SCHEMA wmigrate IS 'of the migrations'; \
+         COMMENT ON SCHEMA wmigrate IS NULL; GRANT ALL ON SCHEMA wmigrate, public TO {role}; REVOKE CREATE ON DATABASE {name} FROM {role}"
+    ));
+    project.set("DATABASE_URL", &url);
+    project.ok(["upgrade", "2b00", "--dry-run"]);
+    assert_eq!(project.psql("SELECT to_regclass('wmigrate.version') IS NULL"), "t");
+    project.ok(["upgrade", "2b00"]);
+    project.ok(["downgrade", "base"]);
+    project.psql(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}"));
 }
 
 #[test]

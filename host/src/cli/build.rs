@@ -33,8 +33,11 @@ pub struct Build {
 impl Build {
     pub(super) fn run(&self, global: &Global, printer: &Printer) -> Result<(), CliError> {
         let project = Project::load(global)?;
-        let components =
-            Components::open(&project.config, Arc::clone(&project.versions), Policy { locked: self.locked })?;
+        let components = Components::open(
+            &project.config,
+            Arc::clone(&project.versions),
+            Policy { locked: self.locked, ..Policy::default() },
+        )?;
         let wanted = self.wanted(&project)?;
         let path = project.config.lock_file();
         let mut lock = LockFile::read(&path).map_err(crate::components::Error::Lock)?;

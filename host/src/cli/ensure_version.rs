@@ -1,4 +1,4 @@
-//! `ensure_version`: create wmigrate's schema, if it is missing.
+//! `ensure_version`: create wmigrate's schema, or bring it up to date.
 
 use super::exit::CliError;
 use super::print::Printer;
@@ -9,7 +9,7 @@ use crate::sql::{LockOptions, quote_identifier};
 use crate::state::schema;
 use clap::Args;
 
-/// Create wmigrate's schema in the database, if it is missing.
+/// Create wmigrate's schema in the database, or bring an older one up to date.
 #[derive(Args)]
 pub struct EnsureVersion {
     /// Print the SQL script instead of running it.
@@ -27,8 +27,8 @@ impl EnsureVersion {
         }
         let settings = project.settings(global, printer)?;
         block_on(async {
-            let (connection, standing) = project.connect(&settings).await?;
-            if standing.exists {
+            let (mut connection, standing) = project.connect(&settings).await?;
+            if standing.current {
                 return Ok(());
             }
             if let Some(reason) = standing.read_only {
@@ -36,10 +36,15 @@ impl EnsureVersion {
             }
             let options = LockOptions { wait: project.config.lock_wait };
             let key = Key::of_schema(name);
-            lock::acquire(&connection, &settings, key, &options, &mut |_| {}, &|| false).await?;
+            lock::acquire(&mut connection, &settings, key, &options, &mut |_| {}, &|| false).await?;
             schema::ensure(&connection, name).await?;
             lock::release(&connection, key).await?;
-            printer.talk(&format!("created schema {}", quote_identifier(name)));
+            let schema = quote_identifier(name);
+            printer.talk(&if standing.exists {
+                format!("brought schema {schema} up to date")
+            } else {
+                format!("created schema {schema}")
+            });
             Ok(())
         })
     }

@@ -2,7 +2,9 @@
 //! codes in the documentation is this file.
 
 use super::print::Printer;
+use crate::components::Granted;
 use crate::runtime::{Failure, Limit, printable};
+use crate::versions::limits::duration_to;
 use crate::{authoring, components, config, embedded, graph, runner, sql, state, versions};
 use serde_json::json;
 
@@ -175,6 +177,7 @@ impl From<sql::Error> for CliError {
             sql::Error::Refused { .. } => (Code::Failed, "database"),
             sql::Error::Locked { .. } => (Code::Lock, "lock_timeout"),
             sql::Error::Pooler => (Code::Failed, "pooler"),
+            sql::Error::TooOld(_) => (Code::Failed, "server_version"),
             sql::Error::ReadOnly(_) => (Code::Failed, "read_only"),
             sql::Error::Stopped(_) => (Code::Failed, "stopped"),
         };
@@ -221,13 +224,14 @@ impl From<runner::Error> for CliError {
             runner::Error::Step(step) => of_step(&step),
             error @ runner::Error::Unusable { .. } => Self::of(Code::Failed, "component", &error)
                 .hint("rebuild it for the world that `wit/` describes, or take the revision out of the versions folder"),
-            error @ (runner::Error::Preparing { .. } | runner::Error::Bookkeeping { .. }) => {
-                Self::of(Code::Failed, "bookkeeping", &error)
-            }
+            error @ runner::Error::Preparing { .. } => Self::of(Code::Failed, "preparing", &error)
+                .hint("run the same command again; if it fails again, please report it"),
+            error @ runner::Error::Bookkeeping { .. } => Self::of(Code::Failed, "bookkeeping", &error)
+                .hint("the role needs INSERT, UPDATE and DELETE on the tables of wmigrate's schema; `wmigrate ensure_version` mends a schema that lacks something"),
             error @ runner::Error::Doubt { .. } => Self::of(Code::Failed, "doubt", &error)
                 .hint("run the same command again once the other change is understood: `wmigrate log` shows who ran what"),
             error @ runner::Error::Unknown { .. } => Self::of(Code::Unknown, "outcome_unknown", &error)
-                .hint("run `wmigrate current`: the revision is applied if and only if it is listed; then run the same command again"),
+                .hint("run `wmigrate log` in a while: the revision is applied once it has an `ok` row of this time; then run the same command again"),
             error @ runner::Error::Interrupted => Self::of(Code::Interrupted, "interrupted", &error)
                 .hint("run the same command again to go on"),
         }
@@ -250,13 +254,22 @@ fn of_step(step: &runner::StepFailure) -> CliError {
             if let Some((_, stack)) = stack {
                 error.causes.push(crate::runtime::printable(stack.trim_end()));
             }
-            error.hint = record.hint.as_deref().map(crate::runtime::printable).or_else(|| hint_of(record));
+            error.hint = record
+                .hint
+                .as_deref()
+                .map(crate::runtime::printable)
+                .or_else(|| hint_of(record, step.granted.as_ref()));
             if record.kind == "limit" {
                 error.code = Code::Sandbox;
                 error.kind = "limit";
             }
         }
-        Failure::Swallowed(None) => {}
+        Failure::Swallowed(None) => {
+            error.hint = Some(
+                "pass the errors of statements on, or wrap what may fail in a savepoint; `-v` shows the statements"
+                    .to_owned(),
+            );
+        }
         Failure::Ended => {
             error.kind = "transaction_ended";
             error.hint = Some(
@@ -268,7 +281,7 @@ fn of_step(step: &runner::StepFailure) -> CliError {
         Failure::Limit(limit) => {
             error.code = Code::Sandbox;
             error.kind = "limit";
-            error.hint = hint_of_limit(*limit);
+            error.hint = hint_of_limit(*limit, step.granted.as_ref());
         }
         Failure::Trap { frames, output, .. } => {
             error.code = Code::Sandbox;
@@ -279,6 +292,7 @@ fn of_step(step: &runner::StepFailure) -> CliError {
             if !frames.is_empty() {
                 error.causes.push(format!("at {}", frames.join("\n   ")));
             }
+            error.hint = Some("mend the revision's code; `-v` shows the statements that it ran before".to_owned());
         }
         Failure::Unanswerable(_) => error.kind = "reads_in_script",
         Failure::Connection(cause) => {
@@ -318,23 +332,43 @@ fn shortened(statement: &str) -> String {
     lines.join("\n")
 }
 
-fn hint_of(record: &crate::bindings::SqlError) -> Option<String> {
+fn hint_of(record: &crate::bindings::SqlError, granted: Option<&Granted>) -> Option<String> {
     let hint = match record.sqlstate.as_str() {
         "55P03" => {
-            "another session holds a lock it needs; see who: SELECT * FROM pg_stat_activity; or give `--lock-timeout` more"
+            let limit = granted.map(|granted| {
+                format!(
+                    " (`lock_timeout` is {}, and it may be tried {} times; raise them with {} and {})",
+                    duration_to(granted.lock_timeout()),
+                    granted.tries(),
+                    granted.raised_by("lock_timeout"),
+                    granted.raised_by("max_tries"),
+                )
+            });
+            return Some(format!(
+                "another session holds a lock it needs{}; see who: SELECT * FROM pg_stat_activity WHERE state <> 'idle'",
+                limit.unwrap_or_default()
+            ));
         }
-        "57014" => "the statement was cancelled, by `statement_timeout` or by an administrator",
+        "57014" => match granted {
+            Some(granted) if !granted.statement_timeout().is_zero() => {
+                return Some(format!(
+                    "its `statement_timeout` is {}, which is raised by {}; or an administrator cancelled it",
+                    duration_to(granted.statement_timeout()),
+                    granted.raised_by("statement_timeout")
+                ));
+            }
+            Some(_) | None => "an administrator cancelled the statement",
+        },
         "42501" => "the role lacks this right; grant it, or run with a role that has it",
+        "42883" if record.message.contains("binary output") => "cast the column to text: `column::text`",
         "53100" => "the server's disk is full",
         _ => return None,
     };
     Some(hint.to_owned())
 }
 
-fn hint_of_limit(limit: Limit) -> Option<String> {
+fn hint_of_limit(limit: Limit, granted: Option<&Granted>) -> Option<String> {
     let key = limit.key()?;
-    Some(format!(
-        "if the revision is right to need it: `--{} …`, or `{key} = …` under `[limits]` in wmigrate.toml",
-        key.replace('_', "-")
-    ))
+    let raised_by = granted.map_or_else(|| format!("`{key}`"), |granted| granted.raised_by(key));
+    Some(format!("if the revision is right to need it: {raised_by}"))
 }

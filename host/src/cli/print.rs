@@ -1,11 +1,12 @@
 //! The one place that writes to the terminal: data to stdout, talk to stderr.
 //!
-//! A reader that goes away (`wmigrate history | head`) ends the output quietly, not with a panic.
+//! A reader that goes away (`wmigrate history | head`) ends the output quietly, and never the work.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where printing is")]
 
 use serde::Serialize;
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -88,11 +89,23 @@ impl Printer {
     }
 }
 
+/// What became of stdout: after the first failure nothing more is written to it.
+static STDOUT: OnceLock<std::io::Error> = OnceLock::new();
+
+/// Why stdout was lost, if somebody should hear of it: a reader that has seen enough is none.
+#[must_use]
+pub fn lost_output() -> Option<&'static std::io::Error> {
+    STDOUT.get().filter(|error| error.kind() != std::io::ErrorKind::BrokenPipe)
+}
+
 fn write_stdout(text: &str) {
+    if STDOUT.get().is_some() {
+        return;
+    }
     let mut out = std::io::stdout().lock();
-    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
-        // Nobody reads any more. What was done stays done; the exit code of a broken pipe is the shell's business.
-        std::process::exit(0);
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // A migration that runs goes on: what it does is worth more than what it says.
+        let _ = STDOUT.set(error);
     }
 }
 

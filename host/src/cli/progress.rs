@@ -67,7 +67,7 @@ impl Watcher for Progress {
         }
     }
 
-    fn retry(&self, step: &Step, reason: &str, attempt: u32) {
+    fn retry(&self, step: &Step, reason: &str, attempt: u64) {
         self.line(&format!("  {}: {reason}; rolled back, trying again (attempt {})", step.revision, attempt + 1));
     }
 

@@ -8,12 +8,12 @@ use super::progress::Progress;
 use super::project::{self, Project};
 use super::signals::Signals;
 use super::{Global, block_on};
-use crate::components::{Components, Policy, limits_from, written};
+use crate::components::{Components, Policy};
 use crate::graph::{self, Direction, Map, Plan};
 use crate::runner::{self, Options, Report, Run};
-use crate::runtime::{Cache, Runtime};
+use crate::runtime::{Cache, Failure, Runtimes};
 use crate::sql::lock::{self, Key};
-use crate::sql::{Begin, Connection, LockOptions, Settings};
+use crate::sql::{Connection, LockOptions, Settings};
 use crate::state::{self, log, schema};
 use crate::versions;
 use clap::Args;
@@ -106,12 +106,6 @@ impl LimitArgs {
     }
 }
 
-/// The server's own waiting, so that nobody queues behind us for long.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Tries of a revision.
-const TRIES: u32 = 5;
-
 /// Decides what to do from the version rows.
 pub(super) type Decide<'a> = &'a dyn Fn(&Map, &[String]) -> Result<Plan, graph::Error>;
 
@@ -133,7 +127,7 @@ pub(super) fn run(global: &Global, printer: &Printer, args: &RunArgs, decide: De
             return Err(crate::sql::Error::ReadOnly(reason).into());
         }
         let job = Job::new(&project, global, *printer, args, &settings)?;
-        job.carry_out(connection, standing.exists, decide).await
+        job.carry_out(connection, standing.current, decide).await
     })
 }
 
@@ -156,7 +150,6 @@ impl<'a> Job<'a> {
         args: &'a RunArgs,
         settings: &'a Settings,
     ) -> Result<Self, CliError> {
-        let set = args.limits.parse()?.over(project.config.limits);
         let wait = match &args.lock_wait {
             Some(text) => versions::limits::duration_from(text)
                 .map_err(|error| CliError::usage(format!("`--lock-wait {text}`: {error}")))?,
@@ -165,23 +158,17 @@ impl<'a> Job<'a> {
         let signals = Signals::default();
         let options = Options {
             schema: project.schema().to_owned(),
-            begin: Begin {
-                lock_timeout: set.lock_timeout.unwrap_or(LOCK_TIMEOUT),
-                statement_timeout: set.statement_timeout.unwrap_or(Duration::ZERO),
-            },
-            tries: set.max_tries.map_or(TRIES, |tries| u32::try_from(tries).unwrap_or(u32::MAX)),
             single_transaction: args.single_transaction,
             dry_run: args.dry_run,
-            limits: limits_from(&set),
             x_arguments: project::x_arguments(&project.config, global)?,
             interrupt: signals.interrupt.clone(),
         };
-        let policy = Policy { locked: args.locked };
+        let policy = Policy { locked: args.locked, limits: args.limits.parse()? };
         let components = Components::open(&project.config, Arc::clone(&project.versions), policy)?;
         Ok(Self { project, printer, args, settings, options, lock: LockOptions { wait }, signals, components })
     }
 
-    async fn carry_out(&self, connection: Connection, exists: bool, decide: Decide<'_>) -> Result<(), CliError> {
+    async fn carry_out(&self, mut connection: Connection, current: bool, decide: Decide<'_>) -> Result<(), CliError> {
         self.signals.listen(self.printer, connection.cancel_handle());
         let schema = self.project.schema();
         let key = Key::of_schema(schema);
@@ -189,10 +176,10 @@ impl<'a> Job<'a> {
             self.printer.talk(&format!("waiting for the migration lock, held by {holder}"));
         };
         let asked = || self.signals.asked();
-        lock::acquire(&connection, self.settings, key, &self.lock, &mut waiting, &asked)
+        lock::acquire(&mut connection, self.settings, key, &self.lock, &mut waiting, &asked)
             .await
             .map_err(|error| self.stopped(CliError::from(error)))?;
-        if !exists && !self.args.dry_run {
+        if !current && !self.args.dry_run {
             schema::ensure(&connection, schema).await?;
         }
         // While we waited, whoever had the lock may have done the work.
@@ -204,18 +191,18 @@ impl<'a> Job<'a> {
             return Ok(());
         }
         self.check(&plan, &connection, standing.exists).await.map_err(|mut error| {
-            error.standing = Some(standing_line(&standing.rows, &[], self.args.dry_run, true));
+            error.standing = Some(standing_line(&standing.rows, &[], self.args.dry_run, &Fate::Kept));
             error
         })?;
-        let runtime = self.runtime()?;
+        let runtimes = self.runtimes();
         let watcher = Arc::new(Progress::new(self.printer, plan.steps.len(), self.args.dry_run));
         let run = Run {
             components: &self.components,
-            runtime: &runtime,
+            runtimes: &runtimes,
             options: &self.options,
             watcher,
             rows: &standing.rows,
-            schema_exists: standing.exists,
+            schema_current: standing.current,
         };
         let report = run.carry_out(&plan, connection).await;
         drop(run);
@@ -225,7 +212,7 @@ impl<'a> Job<'a> {
     /// Everything that can be known to be wrong before anything runs.
     async fn check(&self, plan: &Plan, connection: &Connection, exists: bool) -> Result<(), CliError> {
         refuse_irreversible(&self.project.map, plan)?;
-        self.components.check(plan, &written(&self.options.limits))?;
+        self.components.check(plan)?;
         if !exists || self.args.allow_changed {
             return Ok(());
         }
@@ -235,20 +222,18 @@ impl<'a> Job<'a> {
         Ok(())
     }
 
-    fn runtime(&self) -> Result<Arc<Runtime>, CliError> {
+    fn runtimes(&self) -> Arc<Runtimes> {
         let folder = super::project::cache_folder(&self.project.environment);
         let (cache, note) = Cache::open(folder.as_deref());
         if let Some(note) = note {
             self.printer.talk(&format!("note: {note}"));
         }
-        let stack = self.options.limits.stack;
-        let runtime = Runtime::new(cache, stack, Arc::clone(&self.options.interrupt.now))
-            .map_err(|error| CliError::of(Code::Failed, "engine", &error))?;
-        Ok(Arc::new(runtime))
+        Arc::new(Runtimes::new(cache, Arc::clone(&self.options.interrupt.now)))
     }
 
     /// Says how it went and where the database stands now.
     async fn conclude(&self, plan: &Plan, report: Report, before: &[String]) -> Result<(), CliError> {
+        self.options.interrupt.settled().await;
         let mut done: Vec<_> = report.done.iter().map(|done| done.revision.clone()).collect();
         let Some(error) = report.error else {
             if let Some(connection) = &report.connection {
@@ -263,12 +248,11 @@ impl<'a> Job<'a> {
             return Ok(());
         };
         let unknown = match &error {
-            runner::Error::Unknown { proof, .. } => Some(proof.clone()),
+            runner::Error::Unknown { revision, proof, .. } => Some((revision.clone(), proof.clone())),
             _ => None,
         };
         let stopped = error.stopped();
-        // Nothing that was begun was undone.
-        let mut whole = matches!(error, runner::Error::Interrupted);
+        let mut fate = Fate::of(&error);
         let mut error = CliError::from(error);
         if stopped {
             error.code = self.signals.code();
@@ -285,17 +269,18 @@ impl<'a> Job<'a> {
             );
             return Err(error);
         };
-        if let Some(proof) = unknown {
-            match outcome_of(&connection, &proof).await {
+        if let Some((revision, proof)) = unknown {
+            match outcome_of(&connection, self.project.schema(), &revision, &proof).await {
                 Some(true) => {
                     // With one transaction for all, it was the whole plan.
                     let count = if self.options.single_transaction { plan.steps.len() } else { done.len() + 1 };
                     done = plan.steps.iter().take(count).map(|step| step.revision.clone()).collect();
-                    whole = true;
+                    fate = Fate::Kept;
                     error.message.push_str("; it was committed");
                     error.hint = Some("run the same command again to go on".to_owned());
                 }
                 Some(false) => {
+                    fate = Fate::Undone;
                     error.message.push_str("; it was not committed");
                     error.hint = Some("run the same command again".to_owned());
                 }
@@ -305,7 +290,7 @@ impl<'a> Job<'a> {
         error.standing = state::read(&connection, self.project.schema())
             .await
             .ok()
-            .map(|standing| standing_line(&standing.rows, &done, self.args.dry_run, whole));
+            .map(|standing| standing_line(&standing.rows, &done, self.args.dry_run, &fate));
         Err(error)
     }
 
@@ -334,10 +319,10 @@ impl<'a> Job<'a> {
 }
 
 /// How a transaction ended. A session whose connection broke may live on for a moment.
-async fn outcome_of(connection: &Connection, proof: &crate::sql::Proof) -> Option<bool> {
+async fn outcome_of(connection: &Connection, schema: &str, revision: &str, proof: &crate::sql::Proof) -> Option<bool> {
     const TRIES: u32 = 20;
     for _ in 0..TRIES {
-        match state::outcome_of(connection, proof).await {
+        match state::outcome_of(connection, schema, revision, proof).await {
             Ok(Some(committed)) => return Some(committed),
             Ok(None) => tokio::time::sleep(Duration::from_millis(100)).await,
             Err(_) => return None,
@@ -346,19 +331,51 @@ async fn outcome_of(connection: &Connection, proof: &crate::sql::Proof) -> Optio
     None
 }
 
-/// `the database is at a, b; 3 revisions were done before`
-fn standing_line(rows: &[String], done: &[String], dry_run: bool, whole: bool) -> String {
+/// What became of the step with which a run ended.
+enum Fate {
+    /// None was begun, or it was committed after all.
+    Kept,
+    /// It was rolled back.
+    Undone,
+    /// Nobody can say yet.
+    Undecided(String),
+    /// It ended its transaction itself, however it did that.
+    Loose(String),
+}
+
+impl Fate {
+    fn of(error: &runner::Error) -> Self {
+        match error {
+            runner::Error::Interrupted => Self::Kept,
+            runner::Error::Unknown { revision, .. } => Self::Undecided(revision.clone()),
+            runner::Error::Step(step) if matches!(step.failure, Failure::Ended) => Self::Loose(step.revision.clone()),
+            _ => Self::Undone,
+        }
+    }
+}
+
+/// `the database is at a, b; 3 revisions done and kept`
+fn standing_line(rows: &[String], done: &[String], dry_run: bool, fate: &Fate) -> String {
     let place = match rows {
         [] => "base".to_owned(),
         rows => rows.iter().map(|row| format!("`{row}`")).collect::<Vec<_>>().join(", "),
     };
-    if dry_run {
-        return format!("the database is at {place}; nothing was changed");
-    }
-    match done.len() {
-        0 => format!("the database is at {place}; nothing was changed"),
-        n if whole => format!("the database is at {place}; {} done and kept", revisions(n)),
-        n => format!("the database is at {place}; {} done and kept, the failed one left nothing behind", revisions(n)),
+    let kept = match done.len() {
+        0 => String::new(),
+        n => format!("; {} done and kept", revisions(n)),
+    };
+    match fate {
+        Fate::Undecided(revision) => format!(
+            "the database is at {place} for now{kept}; whether `{revision}` is applied is not decided yet: the server still works on it, or cannot say"
+        ),
+        Fate::Loose(revision) => {
+            format!(
+                "the database is at {place}{kept}; `{revision}` is not among what is applied, but some of its changes may be"
+            )
+        }
+        _ if dry_run || done.is_empty() => format!("the database is at {place}; nothing was changed"),
+        Fate::Kept => format!("the database is at {place}{kept}"),
+        Fate::Undone => format!("the database is at {place}{kept}, the failed one left nothing behind"),
     }
 }
 

@@ -8,9 +8,9 @@ use super::print::Printer;
 use super::project::{self, Project};
 use super::run::RunArgs;
 use super::{Global, block_on};
-use crate::components::{Components, Policy, limits_from, written};
+use crate::components::{Components, Policy};
 use crate::graph::{self, Map, Plan, Step};
-use crate::runtime::{Cache, Call, Door, Failure, Recorded, Runtime};
+use crate::runtime::{Cache, Call, Door, Failure, Recorded, Runtimes};
 use crate::sql::RESET;
 use crate::sql::lex::{Kind, Lexer};
 use crate::state::{record, schema};
@@ -36,18 +36,20 @@ pub(super) fn print(
 type Scripts = Vec<(Vec<String>, String)>;
 
 async fn record_all(project: &Project, global: &Global, args: &RunArgs, plan: &Plan) -> Result<Scripts, CliError> {
-    let components = Components::open(&project.config, Arc::clone(&project.versions), Policy { locked: args.locked })?;
-    let limits = limits_from(&args.limits.parse()?.over(project.config.limits));
-    components.check(plan, &written(&limits))?;
+    let policy = Policy { locked: args.locked, limits: args.limits.parse()? };
+    let components = Components::open(&project.config, Arc::clone(&project.versions), policy)?;
+    components.check(plan)?;
     let (cache, _) = Cache::open(project::cache_folder(&project.environment).as_deref());
-    let runtime = Runtime::new(cache, limits.stack, Arc::new(AtomicBool::new(false)))
-        .map_err(|error| CliError::of(Code::Failed, "engine", &error))?;
+    let runtimes = Runtimes::new(cache, Arc::new(AtomicBool::new(false)));
     let x_arguments = project::x_arguments(&project.config, global)?;
     let mut scripts = Vec::with_capacity(plan.steps.len());
     let mut readers = Vec::new();
     for step in &plan.steps {
         let job = components.job(&step.revision);
         let component = job.assemble()?;
+        let limits = component.granted.sandbox();
+        let runtime =
+            runtimes.with_stack(limits.stack).map_err(|error| CliError::of(Code::Failed, "engine", &error))?;
         let (code, _) = job.code(&runtime, &component).map_err(|error| {
             let mut outer = CliError::of(Code::Failed, "component", &error);
             outer.message = format!("revision `{}` cannot be run: {}", step.revision, outer.message);
@@ -58,7 +60,7 @@ async fn record_all(project: &Project, global: &Global, args: &RunArgs, plan: &P
             direction: crate::runner::way(step.direction),
             x_arguments: Arc::clone(&x_arguments),
             payload: component.payload.clone(),
-            limits: component.limits_under(limits),
+            limits,
             events: Arc::new(|_| {}),
         };
         let (door, outcome) = runtime.run(&code, &call, Door::Script(Recorded::default())).await;
@@ -69,7 +71,7 @@ async fn record_all(project: &Project, global: &Global, args: &RunArgs, plan: &P
             }
             Err(Failure::Unanswerable(what)) => readers.push((step.revision.clone(), what)),
             Err(failure) => {
-                return Err(crate::runner::Error::failed(step, failure).into());
+                return Err(crate::runner::Error::failed(step, failure, Some(component.granted)).into());
             }
         }
     }

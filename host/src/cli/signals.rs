@@ -31,10 +31,9 @@ impl Signals {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => signals.terminated.store(true, Ordering::Relaxed),
                 }
-                if signals.interrupt.after_step.swap(true, Ordering::Relaxed) {
+                if signals.interrupt.stop_after_step() {
                     printer.alarm("stopping now: cancelling the statement and rolling the revision back");
-                    signals.interrupt.now.store(true, Ordering::Relaxed);
-                    cancel.cancel().await;
+                    signals.interrupt.stop_now(cancel.cancel()).await;
                 } else {
                     printer.alarm(
                         "stopping after the running revision; the same signal again stops now and rolls it back",
@@ -51,6 +50,6 @@ impl Signals {
 
     /// Whether anybody asked us to stop.
     pub(super) fn asked(&self) -> bool {
-        self.interrupt.after_step.load(Ordering::Relaxed)
+        self.interrupt.asked()
     }
 }

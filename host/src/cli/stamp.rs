@@ -1,17 +1,18 @@
 //! `stamp`: set the version rows without running anything. It says what it will do before it does it.
 
-use super::exit::{CliError, Code};
+use super::exit::CliError;
 use super::print::Printer;
 use super::project::Project;
 use super::signals::Signals;
 use super::{Global, block_on};
 use crate::components::{Components, Policy};
-use crate::graph::plan;
+use crate::graph::{Direction, RowChange, Step, plan};
 use crate::sql::lock::{self, Key};
-use crate::sql::{Begin, LockOptions, Transaction, quote_identifier};
+use crate::sql::{Begin, LockOptions, Transaction};
 use crate::state::{self, record, schema};
 use clap::Args;
 use serde_json::json;
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ impl Stamp {
         settings: &crate::sql::Settings,
         printer: &Printer,
     ) -> Result<(), CliError> {
-        let (connection, standing) = project.connect(settings).await?;
+        let (mut connection, standing) = project.connect(settings).await?;
         // A target that makes no sense must leave an empty database empty.
         plan::stamp(&project.map, &standing.rows, &self.revisions, self.purge)?;
         if let Some(reason) = standing.read_only {
@@ -57,7 +58,7 @@ impl Stamp {
         let options = LockOptions { wait: project.config.lock_wait };
         let mut waiting =
             |holder: &crate::sql::Holder| printer.talk(&format!("waiting for the migration lock, held by {holder}"));
-        lock::acquire(&connection, settings, key, &options, &mut waiting, &|| signals.asked()).await.map_err(
+        lock::acquire(&mut connection, settings, key, &options, &mut waiting, &|| signals.asked()).await.map_err(
             |error| {
                 let mut error = CliError::from(error);
                 if error.kind == "stopped" {
@@ -66,7 +67,7 @@ impl Stamp {
                 error
             },
         )?;
-        if !standing.exists {
+        if !standing.current {
             schema::ensure(&connection, project.schema()).await?;
         }
         let mut rows = state::read(&connection, project.schema()).await?.rows;
@@ -74,38 +75,44 @@ impl Stamp {
         let components = Components::open(&project.config, Arc::clone(&project.versions), Policy::default())?;
         let begin = Begin { lock_timeout: Duration::from_secs(2), statement_timeout: Duration::ZERO };
         let mut transaction = Transaction::begin(connection, &begin).await.map_err(|(_, error)| error)?;
-        if !plan.purged.is_empty() {
-            let statement = format!("DELETE FROM {}.version", quote_identifier(project.schema()));
-            transaction.host_statement("deleting the version rows", &statement).await?;
-            rows.clear();
-        }
-        for step in &plan.steps {
+        // Rows that are purged go with the first step, or with one of their own.
+        let mut purged = plan.purged.clone();
+        let to_base = Step {
+            direction: Direction::Stamp,
+            revision: String::new(),
+            from: purged.clone(),
+            to: Vec::new(),
+            message: String::new(),
+            change: RowChange::default(),
+        };
+        let steps = if plan.steps.is_empty() && !purged.is_empty() { slice::from_ref(&to_base) } else { &plan.steps };
+        for step in steps {
             printer.talk(&format!("Running {}", step.log_line()));
             let digest =
                 project.map.get(&step.revision).and_then(|revision| components.job(&revision.id).known_digest());
-            let revision = if step.revision.is_empty() { "base".to_owned() } else { step.revision.clone() };
+            let mut change = step.change.clone();
+            change.delete.append(&mut purged);
             let done = record::Step {
-                revision,
+                revision: recorded_name(step),
                 direction: crate::runner::name_of(step.direction),
                 digest,
                 seconds: 0.0,
-                delete: step.change.delete.clone(),
-                insert: step.change.insert.clone(),
+                delete: change.delete.clone(),
+                insert: change.insert.clone(),
                 before: rows.clone(),
             };
-            let bookkeeping = record::Statement::new(project.schema(), &done, transaction.proof(), key);
-            transaction.seal(bookkeeping.text()).await.map_err(|error| crate::runner::Error::of_finish(step, error))?;
-            step.change.apply(&mut rows);
+            let bookkeeping = record::statement(project.schema(), &done, transaction.proof(), key);
+            transaction.seal(&bookkeeping).await.map_err(|error| crate::runner::Error::of_finish(step, error, None))?;
+            change.apply(&mut rows);
         }
-        let connection = match (transaction.commit(None).await, plan.steps.last()) {
-            (Ok(connection), _) => connection,
-            (Err((_, error)), Some(last)) => return Err(crate::runner::Error::of_finish(last, error).into()),
-            // Only rows were purged.
-            (Err((_, error)), None) => {
-                return Err(CliError::new(Code::Failed, "database", format!("the rows were not purged: {error:?}")));
-            }
+        let session = match (transaction.commit(None, None).await, steps.last()) {
+            (Ok(session), _) => session,
+            (Err((_, error)), Some(last)) => return Err(crate::runner::Error::of_finish(last, error, None).into()),
+            (Err((_, error)), None) => return Err(crate::runner::Error::of_finish(&to_base, error, None).into()),
         };
-        let _ = lock::release(&connection, key).await;
+        if let Some(connection) = session.idle().await {
+            let _ = lock::release(&connection, key).await;
+        }
         if printer.json {
             printer.json(&json!({ "steps": plan.steps, "heads": plan.heads_after }));
         }
@@ -125,7 +132,7 @@ impl Stamp {
             lines.push(format!("-- Running {}", step.log_line()));
             lines.push(String::new());
             let done = record::Step {
-                revision: if step.revision.is_empty() { "base".to_owned() } else { step.revision.clone() },
+                revision: recorded_name(step),
                 direction: crate::runner::name_of(step.direction),
                 digest: None,
                 seconds: 0.0,
@@ -143,4 +150,9 @@ impl Stamp {
         printer.lines(lines);
         Ok(())
     }
+}
+
+/// As the log names what was stamped.
+fn recorded_name(step: &Step) -> String {
+    if step.revision.is_empty() { "base".to_owned() } else { step.revision.clone() }
 }

@@ -1,6 +1,6 @@
 //! Why a run ended early: one error, with the step it belongs to and whose fault it is.
 
-use crate::components;
+use crate::components::{self, Granted};
 use crate::graph::{Direction, Step};
 use crate::runtime::{self, Failure};
 use crate::sql::{self, FinishError, Proof};
@@ -28,10 +28,8 @@ pub enum Error {
         cause: runtime::Error,
     },
     /// A thread of ours ended early.
-    #[error("revision `{revision}` could not be made ready: {cause}")]
+    #[error("the next revision could not be made ready: {cause}")]
     Preparing {
-        /// The revision.
-        revision: String,
         /// Why.
         cause: String,
     },
@@ -83,16 +81,12 @@ pub struct StepFailure {
     /// How.
     #[source]
     pub failure: Failure,
-}
-
-impl StepFailure {
-    pub(super) fn new(step: &Step, failure: Failure) -> Self {
-        Self { revision: step.revision.clone(), message: step.message.clone(), direction: step.direction, failure }
-    }
+    /// What it was granted.
+    pub granted: Option<Granted>,
 }
 
 impl Error {
-    pub(crate) fn of_finish(step: &Step, error: FinishError) -> Self {
+    pub(crate) fn of_finish(step: &Step, error: FinishError, granted: Option<Granted>) -> Self {
         let revision = step.revision.clone();
         match error {
             FinishError::Last(error) => match doubt_of(&error) {
@@ -100,15 +94,21 @@ impl Error {
                 None => Self::Bookkeeping { revision, error: Box::new(error) },
             },
             FinishError::Unknown(proof, cause) => Self::Unknown { revision, proof, cause },
-            error @ (FinishError::Deferred(_) | FinishError::RolledBack(_)) => {
-                Self::Step(Box::new(StepFailure::new(step, error.into())))
+            error @ (FinishError::Deferred(_) | FinishError::RolledBack(_) | FinishError::Lost(_)) => {
+                Self::failed(step, error.into(), granted)
             }
         }
     }
 
-    /// A failure of a step outside a run.
-    pub(crate) fn failed(step: &Step, failure: Failure) -> Self {
-        Self::Step(Box::new(StepFailure::new(step, failure)))
+    /// A failure of a step that was granted this much, where it ran at all.
+    pub(crate) fn failed(step: &Step, failure: Failure, granted: Option<Granted>) -> Self {
+        Self::Step(Box::new(StepFailure {
+            revision: step.revision.clone(),
+            message: step.message.clone(),
+            direction: step.direction,
+            failure,
+            granted,
+        }))
     }
 
     /// Whether the same step may well succeed when it is run again: somebody else held a lock (55P03), or the server chose

@@ -5,7 +5,7 @@ use super::functions::Functions;
 use super::imports::{self, Door, State};
 use super::outcome::{self, Failure, Stop};
 use super::{Call, Event, Outcome};
-use crate::bindings::{Level, RevisionPre, Way};
+use crate::bindings::{Level, Revision, RevisionPre, Way};
 use std::hash::{Hash as _, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,8 +43,8 @@ pub enum Error {
 pub struct Runtime {
     engine: Engine,
     linker: Linker<State>,
-    cache: Cache,
-    limits_stack: u64,
+    cache: Arc<Cache>,
+    stack: u64,
     /// Part of an entry's name in the cache.
     compatibility: String,
     stopping: Arc<AtomicBool>,
@@ -58,7 +58,7 @@ pub struct Code {
 
 impl Runtime {
     /// Starts the engine. `stack` is the wasm stack of every run; `stopping` ends guests that run when it becomes true.
-    pub fn new(cache: Cache, stack: u64, stopping: Arc<AtomicBool>) -> Result<Self, Error> {
+    pub fn new(cache: Arc<Cache>, stack: u64, stopping: Arc<AtomicBool>) -> Result<Self, Error> {
         let engine_error = |error: wasmtime::Error| Error::Engine(error.to_string());
         let wasm_stack = usize::try_from(stack).map_err(|_| Error::Engine("its stack is too large".to_owned()))?;
         let mut config = Config::new();
@@ -79,7 +79,13 @@ impl Runtime {
         imports::forbid_sleep(&mut linker).map_err(engine_error)?;
         tick(&engine);
         let compatibility = compatibility(&engine);
-        Ok(Self { engine, linker, cache, limits_stack: stack, compatibility, stopping })
+        Ok(Self { engine, linker, cache, stack, compatibility, stopping })
+    }
+
+    /// Bytes of wasm stack.
+    #[must_use]
+    pub fn stack(&self) -> u64 {
+        self.stack
     }
 
     /// Makes a component ready: from the cache, or by compiling it. `digest` names its code, whatever its metadata.
@@ -103,15 +109,10 @@ impl Runtime {
         Ok((ready, note))
     }
 
-    /// Runs one export. `door` comes back however the run ends; after anything but success the database must be rolled
-    /// back by the caller.
-    pub async fn run(&self, code: &Code, call: &Call, door: Door) -> (Door, Outcome) {
-        let mut call = call.clone();
-        call.limits.stack = self.limits_stack;
-        let limits = call.limits;
-        let direction = call.direction;
-        let events = Arc::clone(&call.events);
-        let mut store = Store::new(&self.engine, State::new(call, door, Arc::clone(&self.stopping)));
+    /// Makes an instance for one run. What goes wrong is told when it is run: a revision's code may run here already.
+    pub async fn instantiate(&self, code: &Code, mut call: Call) -> Guest {
+        call.limits.stack = self.stack;
+        let mut store = Store::new(&self.engine, State::new(call, Arc::clone(&self.stopping)));
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(CALL_SIZE);
         store.set_epoch_deadline(1);
@@ -124,19 +125,15 @@ impl Runtime {
             Ok(UpdateDeadline::Yield(1))
         });
         store.data_mut().clock.enter_guest();
-        let result = call_export(code, &mut store, direction).await;
+        let revision = code.pre.instantiate_async(&mut store).await;
         store.data_mut().clock.leave_guest();
-        let state = store.into_data();
-        let output = state.wasi.written();
-        let outcome = match result {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Failure::Returned(error)),
-            Err(error) => Err(outcome::failure_of(error, state.memory.reached, &limits, &output)),
-        };
-        if outcome.is_ok() && !output.trim().is_empty() {
-            events(Event::Log(Level::Warning, super::printable(output.trim_end())));
-        }
-        (state.door, outcome)
+        Guest { store, revision }
+    }
+
+    /// Makes an instance and runs it.
+    pub async fn run(&self, code: &Code, call: &Call, door: Door) -> (Door, Outcome) {
+        let (door, outcome, _) = self.instantiate(code, call.clone()).await.run(door).await;
+        (door, outcome)
     }
 
     fn ready(&self, component: &Component) -> Result<Code, Error> {
@@ -170,15 +167,46 @@ fn compatibility(engine: &Engine) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-async fn call_export(
-    code: &Code,
-    store: &mut Store<State>,
-    direction: Way,
-) -> wasmtime::Result<Result<(), crate::bindings::SqlError>> {
-    let revision = code.pre.instantiate_async(&mut *store).await?;
-    match direction {
-        Way::Upgrade => revision.call_upgrade(&mut *store).await,
-        Way::Downgrade => revision.call_downgrade(&mut *store).await,
+/// An instance that waits for its door.
+pub struct Guest {
+    store: Store<State>,
+    revision: wasmtime::Result<Revision>,
+}
+
+/// What is left of an instance. Giving its memory back takes a moment that nobody needs to wait for.
+pub struct Spent {
+    _store: Store<State>,
+}
+
+impl Guest {
+    /// Runs its export. `door` comes back however the run ends; after anything but success the database must be rolled back
+    /// by the caller.
+    pub async fn run(mut self, door: Door) -> (Door, Outcome, Spent) {
+        let store = &mut self.store;
+        store.data_mut().open(door);
+        let result = match self.revision {
+            Ok(revision) => {
+                store.data_mut().clock.enter_guest();
+                let result = match store.data().call.direction {
+                    Way::Upgrade => revision.call_upgrade(&mut *store).await,
+                    Way::Downgrade => revision.call_downgrade(&mut *store).await,
+                };
+                store.data_mut().clock.leave_guest();
+                result
+            }
+            Err(error) => Err(error),
+        };
+        let state = store.data_mut();
+        let output = state.written();
+        let outcome = match result {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Failure::Returned(outcome::bounded(error))),
+            Err(error) => Err(outcome::failure_of(error, state.memory.reached, &state.call.limits, &output)),
+        };
+        if outcome.is_ok() && !output.trim().is_empty() {
+            state.tell(Event::Log(Level::Warning, super::printable(output.trim_end())));
+        }
+        (state.shut(), outcome, Spent { _store: self.store })
     }
 }
 

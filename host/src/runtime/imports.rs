@@ -55,10 +55,12 @@ impl Door {
 /// The `T` of the store.
 pub(super) struct State {
     pub(super) call: Call,
-    pub(super) door: Door,
+    /// None while nothing may pass: before and after the export runs.
+    door: Option<Door>,
     pub(super) memory: Memory,
     pub(super) clock: GuestClock,
-    pub(super) wasi: Wasi,
+    /// Made for the guests that use it.
+    wasi: Option<Wasi>,
     pub(super) stopping: Arc<AtomicBool>,
     resources: ResourceTable,
     calls: u64,
@@ -69,15 +71,15 @@ pub(super) struct State {
 const RESOURCES: usize = 1000;
 
 impl State {
-    pub(super) fn new(call: Call, door: Door, stopping: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(call: Call, stopping: Arc<AtomicBool>) -> Self {
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(RESOURCES);
         Self {
             memory: Memory::new(&call.limits),
             clock: GuestClock::new(&call.limits),
-            wasi: Wasi::new(&call.revision, door.now()),
+            wasi: None,
             call,
-            door,
+            door: None,
             stopping,
             resources,
             calls: 0,
@@ -85,8 +87,33 @@ impl State {
         }
     }
 
+    /// Lets the guest through `door`.
+    pub(super) fn open(&mut self, door: Door) {
+        if let Some(wasi) = &self.wasi {
+            wasi.begin(door.now());
+        }
+        self.door = Some(door);
+    }
+
+    /// Nothing passes any more.
+    pub(super) fn shut(&mut self) -> Door {
+        self.door.take().expect("a door is shut once, after it was opened")
+    }
+
+    /// What a script engine wrote to stdout and stderr.
+    pub(super) fn written(&self) -> String {
+        self.wasi.as_ref().map(Wasi::written).unwrap_or_default()
+    }
+
+    fn door(&mut self) -> &mut Door {
+        self.door.as_mut().expect("`enter_host` lets nobody in before the door is open")
+    }
+
     /// Counts a call of the guest's and stops its clock.
     fn enter_host(&mut self) -> wasmtime::Result<()> {
+        if self.door.is_none() {
+            return Err(Stop::TooEarly.into());
+        }
         self.clock.leave_guest();
         self.calls += 1;
         if self.calls > self.call.limits.host_calls {
@@ -106,14 +133,17 @@ impl State {
         GuestLimits { statement_size: self.call.limits.statement_size, result_size: self.call.limits.result_size }
     }
 
-    fn tell(&self, event: Event) {
+    pub(super) fn tell(&self, event: Event) {
         (self.call.events)(event);
     }
 }
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi.context, table: &mut self.resources }
+        let Self { wasi, door, call, resources, .. } = self;
+        let now = door.as_ref().map_or(0, Door::now);
+        let wasi = wasi.get_or_insert_with(|| Wasi::new(&call.revision, now));
+        WasiCtxView { ctx: &mut wasi.context, table: resources }
     }
 }
 

@@ -61,6 +61,12 @@ pub enum Stop {
     /// Somebody asked us to stop.
     #[error("stopped on request")]
     Stopped,
+    /// Code that runs while the instance is made has nothing to do with a database.
+    #[error("it called the host before its export was called")]
+    TooEarly,
+    /// The session does not speak UTF-8 any more.
+    #[error("it set `client_encoding`, and every text that is exchanged with the host is UTF-8")]
+    Encoding,
 }
 
 /// Frames of a backtrace that are worth showing.
@@ -75,6 +81,9 @@ pub(super) fn failure_of(error: wasmtime::Error, reached: Option<Limit>, limits:
         Ok(Stop::Connection(error)) => return Failure::Connection(error),
         Ok(Stop::Unanswerable(what)) => return Failure::Unanswerable(what),
         Ok(Stop::Stopped) => return Failure::Stopped,
+        Ok(stop @ (Stop::TooEarly | Stop::Encoding)) => {
+            return Failure::Trap { reason: stop.to_string(), frames, output: String::new() };
+        }
         Err(error) => error,
     };
     if let Some(limit) = reached.or_else(|| error.downcast_ref::<Limit>().copied()) {
@@ -92,6 +101,30 @@ pub(super) fn failure_of(error: wasmtime::Error, reached: Option<Limit>, limits:
         return Failure::Limit(Limit::CallSize(super::engine::CALL_SIZE));
     }
     Failure::Trap { reason, frames, output: printable(output.trim_end()) }
+}
+
+/// A guest chooses every text of an error: what a person reads and the log keeps is an end of it.
+pub(super) fn bounded(error: SqlError) -> SqlError {
+    /// Characters of one text.
+    const LENGTH: usize = 10_000;
+    /// Fields beside the fixed ones: the server has some ten, an engine adds three.
+    const FIELDS: usize = 50;
+    let cut = |mut text: String| {
+        if let Some((end, _)) = text.char_indices().nth(LENGTH) {
+            text.truncate(end);
+            text.push('…');
+        }
+        text
+    };
+    SqlError {
+        kind: cut(error.kind),
+        sqlstate: cut(error.sqlstate),
+        message: cut(error.message),
+        detail: error.detail.map(cut),
+        hint: error.hint.map(cut),
+        fields: error.fields.into_iter().take(FIELDS).map(|(name, value)| (cut(name), cut(value))).collect(),
+        ..error
+    }
 }
 
 fn frames_of(backtrace: &WasmBacktrace) -> Vec<String> {

@@ -2,7 +2,8 @@
 //! still at the transaction's start or count calls, random numbers follow from the revision's id, and what is written to
 //! stdout and stderr goes to the log. The same run twice sees the same.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
@@ -21,13 +22,15 @@ const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
 pub(super) struct Wasi {
     pub(super) context: WasiCtx,
-    pub(super) output: MemoryOutputPipe,
+    output: MemoryOutputPipe,
+    start: TransactionStart,
 }
 
 impl Wasi {
     /// `now` is the transaction's start in microseconds since 2000-01-01 UTC.
     pub(super) fn new(revision: &str, now: i64) -> Self {
         let output = MemoryOutputPipe::new(OUTPUT_LIMIT);
+        let start = TransactionStart(Arc::new(AtomicI64::new(now)));
         let mut random = vec![0; RANDOM_BYTES];
         blake3::Hasher::new_derive_key("wmigrate random 2026")
             .update(revision.as_bytes())
@@ -36,7 +39,7 @@ impl Wasi {
         let context = WasiCtx::builder()
             .stdout(output.clone())
             .stderr(output.clone())
-            .wall_clock(TransactionStart(now))
+            .wall_clock(start.clone())
             .monotonic_clock(Calls::default())
             .secure_random(Deterministic::new(random.clone()))
             .insecure_random(Deterministic::new(random))
@@ -46,7 +49,12 @@ impl Wasi {
             .allow_udp(false)
             .allow_ip_name_lookup(false)
             .build();
-        Self { context, output }
+        Self { context, output, start }
+    }
+
+    /// For an instance that was made before its transaction began.
+    pub(super) fn begin(&self, now: i64) {
+        self.start.0.store(now, Ordering::Relaxed);
     }
 
     /// What was written so far.
@@ -72,7 +80,8 @@ pub(super) fn past(table: &mut ResourceTable) -> wasmtime::Result<Resource<DynPo
     subscribe(table, past)
 }
 
-struct TransactionStart(i64);
+#[derive(Clone)]
+struct TransactionStart(Arc<AtomicI64>);
 
 impl HostWallClock for TransactionStart {
     fn resolution(&self) -> Duration {
@@ -80,7 +89,7 @@ impl HostWallClock for TransactionStart {
     }
 
     fn now(&self) -> Duration {
-        Duration::from_micros(u64::try_from(self.0.saturating_add(POSTGRES_EPOCH)).unwrap_or(0))
+        Duration::from_micros(u64::try_from(self.0.load(Ordering::Relaxed).saturating_add(POSTGRES_EPOCH)).unwrap_or(0))
     }
 }
 

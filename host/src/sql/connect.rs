@@ -13,6 +13,7 @@ pub use error::{Error, Fault};
 pub use session::{Closed, Notice};
 use socket::Stream;
 use std::future::Future;
+use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
 use tokio_postgres::config::{self, SslNegotiation};
 use tokio_postgres::{CancelToken, Client, Config, SimpleQueryMessage};
@@ -38,21 +39,26 @@ pub struct Connected {
 pub struct CancelHandle {
     token: CancelToken,
     settings: Settings,
-    host: usize,
+    /// With the address of the very server, which a name may share with others.
+    host: Host,
     attempt: Attempt,
 }
 
 impl CancelHandle {
-    /// Asks the server to cancel. That the request was sent says nothing about the statement.
+    /// Asks the server to cancel, and returns when it has: it hangs up once the session has got the signal. What is sent
+    /// to the session after that cannot be cancelled by this request any more. Whether a statement was running is not said.
     pub async fn cancel(&self) -> Result<(), Error> {
-        let host = &self.settings.hosts[self.host];
+        let host = &self.host;
         within(&self.settings, host, async {
-            let stream = socket::open(host, self.attempt, &self.settings).await?;
-            let (tap, _) = Tap::new(stream.stream, None);
+            let mut stream = socket::open(host, self.attempt, &self.settings).await?.stream;
+            let (tap, _) = Tap::new(&mut stream, None);
             self.token
                 .cancel_query_raw(tap, TlsDone)
                 .await
-                .map_err(|error| Error::from_driver(&error, host, &self.settings))
+                .map_err(|error| Error::from_driver(&error, host, &self.settings))?;
+            // However it hangs up, it has seen the request.
+            let _ = stream.read(&mut [0]).await;
+            Ok(())
         })
         .await
     }
@@ -112,12 +118,13 @@ async fn try_host(settings: &Settings, index: usize, host: &Host, target: Target
 }
 
 async fn log_in(settings: &Settings, index: usize, host: &Host, attempt: Attempt) -> Result<Connected, Error> {
-    let Stream { stream, binding } = socket::open(host, attempt, settings).await?;
+    let Stream { stream, binding, peer } = socket::open(host, attempt, settings).await?;
     let config = driver_config(settings, index);
     let (tap, wire) = Tap::new(stream, binding);
     let (client, connection) =
         config.connect_raw(tap, TlsDone).await.map_err(|error| Error::from_driver(&error, host, settings))?;
-    let cancel = CancelHandle { token: client.cancel_token(), settings: settings.clone(), host: index, attempt };
+    let cancel =
+        CancelHandle { token: client.cancel_token(), settings: settings.clone(), host: host.at(peer), attempt };
     let (notices, closed) = session::drive(connection);
     let reported = wire.parameter("server_version").and_then(|version| version_num(&version));
     let server_version_num = match reported {

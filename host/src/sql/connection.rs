@@ -2,7 +2,9 @@
 
 use super::connect::{self, CancelHandle, Connected};
 use super::error::{Error, from_driver};
+use super::lock::Key;
 use super::settings::Settings;
+use super::transaction::Defaults;
 use super::wire::Wire;
 use std::collections::HashMap;
 use tokio::sync::mpsc::Receiver;
@@ -19,11 +21,11 @@ pub struct Connection {
     pub(super) cancel: CancelHandle,
     pub(super) notices: Receiver<connect::Notice>,
     pub(super) server_version: u32,
-    /// A revision has run here, so its session state must be undone before the next one.
-    pub(super) used: bool,
     pub(super) types: TypeNames,
-    /// Whether the server can notice during a statement that we are gone. None: not asked yet.
-    pub(super) notices_our_end: Option<bool>,
+    /// The settings that the session begins with. None: not asked yet.
+    pub(super) defaults: Option<Defaults>,
+    /// The migration lock that the session holds.
+    pub(super) lock: Option<Key>,
 }
 
 /// Cancels what a connection is running, from outside.
@@ -40,16 +42,21 @@ impl Cancel {
 impl Connection {
     /// Connects and authenticates.
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
+        /// The first version with 64-bit transaction ids in SQL (`xid8`).
+        const OLDEST: u32 = 130_000;
         let Connected { client, wire, cancel, notices, server_version_num, .. } = connect::connect(settings).await?;
+        if server_version_num < OLDEST {
+            return Err(Error::TooOld(server_version_num));
+        }
         Ok(Self {
             client,
             wire,
             cancel,
             notices,
             server_version: server_version_num,
-            used: false,
             types: TypeNames::new(),
-            notices_our_end: None,
+            defaults: None,
+            lock: None,
         })
     }
 

@@ -39,6 +39,9 @@ pub enum Error {
         "a transaction pooler stands between wmigrate and the server: two transactions of one connection do not stay on one session"
     )]
     Pooler,
+    /// The server lacks what we rely on.
+    #[error("the server is PostgreSQL {}, and wmigrate needs 13 or later", .0 / 10_000)]
+    TooOld(u32),
     /// The server takes no writes.
     #[error("the server is read-only: {0}")]
     ReadOnly(&'static str),
@@ -57,6 +60,7 @@ impl Error {
             | Self::Lost { .. }
             | Self::Locked { .. }
             | Self::Pooler
+            | Self::TooOld(_)
             | Self::ReadOnly(_)
             | Self::Stopped(_) => None,
         }
@@ -80,6 +84,7 @@ impl Error {
             Self::Pooler => Some(
                 "give wmigrate the server's own address (not the pooler's), or a pool in session mode: --database-url …".to_owned(),
             ),
+            Self::TooOld(_) => Some("upgrade the server, or give the address of a newer one".to_owned()),
             Self::ReadOnly(_) => Some("give wmigrate the primary server's address".to_owned()),
             Self::Stopped(_) => None,
         }

@@ -11,6 +11,8 @@ use super::value::vector::VectorBuilder;
 use super::value::{self, Kind};
 use crate::bindings::{Column, ColumnSet, RowSet, SqlError, Value};
 use crate::units::Bytes;
+use futures_util::stream::FuturesOrdered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use std::pin::pin;
 use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{Row, RowStream, error::SqlState};
@@ -56,11 +58,11 @@ impl Transaction {
     /// `sql.execute`.
     pub async fn execute(&mut self, statement: &str, values: &[Value], limits: GuestLimits) -> Result<u64, CallError> {
         let parameters = self.prepare(statement, values, limits)?;
+        self.limit(limits);
         let done = self.connection.client.execute_typed(statement, &borrowed(&parameters)).await;
         self.connection.forget_columns();
-        let count = self.answered(done)?;
-        self.within_size(limits)?;
-        Ok(count)
+        // Rows over the limit were dropped, as nobody asked for any.
+        self.answered(done)
     }
 
     /// `sql.execute-many`: the statements go out together and the answers are read after.
@@ -72,8 +74,12 @@ impl Transaction {
     ) -> Result<u64, CallError> {
         /// Statements on the wire before the first answer is read. Enough to hide the latency of a distant server.
         const IN_FLIGHT: usize = 64;
+        self.limit(limits);
         let mut total = 0;
-        for (chunk, first) in rows.chunks(IN_FLIGHT).zip((0..).step_by(IN_FLIGHT)) {
+        // Each carries the statement's text, so that long ones must be few.
+        let in_flight = usize::try_from(limits.statement_size).unwrap_or(usize::MAX) / statement.len().max(1);
+        let in_flight = in_flight.clamp(1, IN_FLIGHT);
+        for (chunk, first) in rows.chunks(in_flight).zip((0..).step_by(in_flight)) {
             let mut sets = Vec::with_capacity(chunk.len());
             for values in chunk {
                 sets.push(self.prepare(statement, values, limits)?);
@@ -134,21 +140,50 @@ impl Transaction {
         Ok(ColumnSet { columns, rows: count, vectors })
     }
 
-    /// `sql.script`. `begin` hears each statement before it runs, and says whether it may.
+    /// `sql.script`: while a statement runs, the next ones are on their way. After an error the server refuses those.
+    /// `begin` hears each statement before it is sent, and says whether it may be.
     pub async fn script(
         &mut self,
         text: &str,
         limits: GuestLimits,
         begin: &mut (dyn FnMut(&str) -> bool + Send),
     ) -> Result<u32, CallError> {
+        /// Statements on the wire. A few hide the way there and back; each more would run on after a cancel that came
+        /// between two of them.
+        const IN_FLIGHT: usize = 4;
         let statements = split_script(text)?;
-        for statement in &statements {
-            if !begin(statement.text) {
-                return Err(CallError::Fatal(Error::Stopped("running a script")));
+        let mut unsent = statements.iter();
+        let mut under_way = FuturesOrdered::new();
+        let mut stop = None;
+        let mut failed = None;
+        self.limit(limits);
+        loop {
+            while under_way.len() < IN_FLIGHT
+                && stop.is_none()
+                && failed.is_none()
+                && let Some(statement) = unsent.next()
+            {
+                if !begin(statement.text) {
+                    stop = Some(CallError::Fatal(Error::Stopped("running a script")));
+                } else if let Err(refused) = self.prepare(statement.text, &[], limits) {
+                    stop = Some(in_script(refused, statement));
+                } else {
+                    let answer = self.connection.client.execute_typed(statement.text, &[]);
+                    under_way.push_back(answer.map(move |answer| (statement, answer)));
+                }
             }
-            self.execute(statement.text, &[], limits).await.map_err(|error| in_script(error, statement))?;
+            let Some((statement, answer)) = under_way.next().await else { break };
+            if failed.is_none() {
+                failed = answer.err().map(|error| (statement, error));
+            }
         }
-        Ok(u32::try_from(statements.len()).expect("the splitter's limit is far below 2^32"))
+        drop(under_way);
+        self.connection.forget_columns();
+        // What was sent comes before what was not.
+        if let Some((statement, error)) = failed {
+            return Err(in_script(self.refused(&error), statement));
+        }
+        stop.map_or_else(|| Ok(u32::try_from(statements.len()).expect("the splitter's limit is far below 2^32")), Err)
     }
 
     /// `sql.savepoint`.
@@ -177,6 +212,12 @@ impl Transaction {
         Ok(())
     }
 
+    /// Whether texts were what they seem: a statement can change the encoding of the session.
+    #[must_use]
+    pub fn speaks_utf8(&self) -> bool {
+        !self.connection.wire.saw_foreign_encoding()
+    }
+
     /// Notices the server sent since this was last asked.
     pub fn take_notices(&mut self) -> Vec<String> {
         let mut notices = Vec::new();
@@ -198,9 +239,14 @@ impl Transaction {
         self.answered(done)
     }
 
+    /// Bounds what the server may send in answer to each of the statements that follow.
+    fn limit(&self, limits: GuestLimits) {
+        self.connection.wire.set_limits(limits.result_size, limits.result_size.saturating_add(MESSAGE_ROOM));
+    }
+
     /// Everything that is checked before the server is asked.
     fn prepare<'v>(
-        &mut self,
+        &self,
         statement: &str,
         values: &'v [Value],
         limits: GuestLimits,
@@ -229,9 +275,6 @@ impl Transaction {
             let hint = Some("raise `statement_size` under `[limits]` in wmigrate.toml".to_owned());
             return Err(host_error("limit", &SqlState::PROGRAM_LIMIT_EXCEEDED, message, hint).into());
         }
-        self.connection.wire.set_received_limit(limits.result_size);
-        self.connection.wire.set_message_limit(limits.result_size.saturating_add(MESSAGE_ROOM));
-        self.connection.wire.reset_received();
         Ok(parameters)
     }
 
@@ -242,6 +285,7 @@ impl Transaction {
         limits: GuestLimits,
     ) -> Result<(Vec<Column>, Vec<Kind>, Vec<Row>), CallError> {
         let parameters = self.prepare(statement, values, limits)?;
+        self.limit(limits);
         let asked = borrowed(&parameters);
         let answer =
             match self.connection.client.query_typed_raw(statement, asked.iter().map(|(p, t)| (*p, t.clone()))).await {
@@ -279,7 +323,8 @@ impl Transaction {
             }
             let statement = format!(
                 "SELECT t.o, t.m, pg_catalog.format_type(t.o, t.m), \
-                 (SELECT y.typtype OPERATOR(pg_catalog.=) 'e'::\"char\" FROM pg_catalog.pg_type y WHERE y.oid OPERATOR(pg_catalog.=) t.o) \
+                 (SELECT y.typtype OPERATOR(pg_catalog.=) 'e'::\"char\" OR y.typname OPERATOR(pg_catalog.=) 'citext'::pg_catalog.name \
+                 FROM pg_catalog.pg_type y WHERE y.oid OPERATOR(pg_catalog.=) t.o) \
                  FROM (VALUES {}) t(o, m)",
                 pairs.join(",")
             );
@@ -287,38 +332,42 @@ impl Transaction {
             let answer = self.connection.client.query_typed(&statement, &[]).await;
             self.connection.forget_columns();
             for row in self.answered(answer)? {
-                let is_enum = row.get::<_, Option<bool>>(3).unwrap_or(false);
-                self.connection.types.insert((row.get(0), row.get(1)), (row.get(2), is_enum));
+                let is_text = row.get::<_, Option<bool>>(3).unwrap_or(false);
+                self.connection.types.insert((row.get(0), row.get(1)), (row.get(2), is_text));
             }
         }
         let mut columns = Vec::with_capacity(described.len());
         let mut kinds = Vec::with_capacity(described.len());
         for column in described {
-            let (type_name, is_enum) =
+            let (type_name, is_text) =
                 self.connection.types.get(&(column.oid, column.typmod)).cloned().unwrap_or_default();
-            kinds.push(if is_enum { Kind::TextLike } else { value::kind_of(column.oid).unwrap_or(Kind::Other) });
+            kinds.push(if is_text { Kind::TextLike } else { value::kind_of(column.oid).unwrap_or(Kind::Other) });
             columns.push(Column { name: column.name, oid: column.oid, type_name });
         }
         Ok((columns, kinds))
     }
 
-    /// Tells the guest's errors from the end of the connection.
     fn answered<T>(&mut self, answer: Result<T, tokio_postgres::Error>) -> Result<T, CallError> {
-        answer.map_err(|error| match guest_error(&error) {
-            Some(record) if !ends_connection(&error) => {
+        answer.map_err(|error| self.refused(&error))
+    }
+
+    /// Tells the guest's errors from the end of the connection.
+    fn refused(&mut self, error: &tokio_postgres::Error) -> CallError {
+        match guest_error(error) {
+            Some(record) if !ends_connection(error) => {
                 // What comes after the first error is only "transaction is aborted"; the first one is the news.
                 if record.sqlstate != "25P02" {
                     self.last_error = Some(record.clone());
                 }
                 CallError::Guest(record)
             }
-            Some(_) => CallError::Fatal(from_driver("running a statement", &error)),
-            None if self.connection.client.is_closed() => CallError::Fatal(from_driver("running a statement", &error)),
+            Some(_) => CallError::Fatal(from_driver("running a statement", error)),
+            None if self.connection.client.is_closed() => CallError::Fatal(from_driver("running a statement", error)),
             None => {
-                let message = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+                let message = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
                 CallError::Guest(host_error("parameter", &SqlState::INVALID_PARAMETER_VALUE, message, None))
             }
-        })
+        }
     }
 
     fn within_size(&self, limits: GuestLimits) -> Result<(), CallError> {

@@ -36,6 +36,9 @@ impl fmt::Display for Holder {
 }
 
 /// The lock of one wmigrate schema. Databases have lock spaces of their own, so the schema's name is all that counts.
+///
+/// Each transaction of the session holds it too: a revision can give the session's hold away with
+/// `pg_advisory_unlock_all()`, but nobody gets the lock before the transaction is over, and each commit checks the session's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key(i64);
 
@@ -47,20 +50,6 @@ impl Key {
         Self(i64::from_le_bytes(*hash.first_chunk().expect("a hash has 32 bytes")))
     }
 
-    /// An SQL expression that gives one hold of the lock back, and is false if there was none: a revision can give the
-    /// lock away with `pg_advisory_unlock_all()`, so it is asked for again before each commit. The session holds it twice,
-    /// so that it is not free meanwhile.
-    #[must_use]
-    pub fn give_one(self) -> String {
-        format!("pg_catalog.pg_advisory_unlock({})", self.0)
-    }
-
-    /// An SQL expression that takes it back.
-    #[must_use]
-    pub fn take_one(self) -> String {
-        format!("pg_catalog.pg_try_advisory_lock({})", self.0)
-    }
-
     /// As `pg_locks` shows a key of 64 bits.
     fn halves(self) -> [u32; 2] {
         let bits = u64::from_be_bytes(self.0.to_be_bytes());
@@ -69,12 +58,19 @@ impl Key {
     }
 }
 
+/// As SQL has it.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// Between two tries: from the first to the last, with jitter so that waiting runners do not move in step.
 const POLL: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(500)];
 
 /// Takes the lock. `waiting` hears who has it, whenever that changes; `stop` ends the wait.
 pub async fn acquire(
-    connection: &Connection,
+    connection: &mut Connection,
     settings: &Settings,
     key: Key,
     options: &LockOptions,
@@ -91,8 +87,7 @@ pub async fn acquire(
             .query(
                 "taking the migration lock",
                 "SELECT CASE WHEN $2::int4 IS NULL OR $2::int4 OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() \
-                 THEN CASE WHEN pg_catalog.pg_try_advisory_lock($1) THEN pg_catalog.pg_try_advisory_lock($1) \
-                 ELSE false END END",
+                 THEN pg_catalog.pg_try_advisory_lock($1) END",
                 &[(&key.0, Type::INT8), (&server, Type::INT4)],
             )
             .await?;
@@ -104,6 +99,7 @@ pub async fn acquire(
             continue;
         };
         if taken {
+            connection.lock = Some(key);
             return Ok(());
         }
         if stop() {
@@ -128,13 +124,9 @@ pub async fn acquire(
 /// Gives the lock back. False means that it was not ours any more.
 pub async fn release(connection: &Connection, key: Key) -> Result<bool, Error> {
     let rows = connection
-        .query(
-            "releasing the migration lock",
-            "SELECT pg_catalog.pg_advisory_unlock($1), pg_catalog.pg_advisory_unlock($1)",
-            &[(&key.0, Type::INT8)],
-        )
+        .query("releasing the migration lock", "SELECT pg_catalog.pg_advisory_unlock($1)", &[(&key.0, Type::INT8)])
         .await?;
-    Ok(rows.first().is_some_and(|row| row.get(0) && row.get(1)))
+    Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
 /// Who holds the lock now, as far as this role may know.

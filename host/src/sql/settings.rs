@@ -69,6 +69,18 @@ pub enum Host {
     },
 }
 
+impl Host {
+    /// The same server, without a look-up where its address is known.
+    pub(super) fn at(&self, address: Option<IpAddr>) -> Self {
+        match self {
+            Self::Tcp { name, port, hostaddr } => {
+                Self::Tcp { name: name.clone(), port: *port, hostaddr: address.or(*hostaddr) }
+            }
+            Self::Unix { .. } => self.clone(),
+        }
+    }
+}
+
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

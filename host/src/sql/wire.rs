@@ -1,5 +1,5 @@
 //! A tap on the byte stream between the driver and the server: it notes what tokio-postgres throws away (transaction
-//! status, command tags, real column types) and bounds what a result may bring. It never decides anything and never
+//! status, commits, real column types) and bounds what a result may bring. It never decides anything and never
 //! writes to the server. It sits under `connect`, above TLS; [`Wire`] is how the rest of `sql` asks it.
 //!
 //! One trick: a column whose type is not built in is announced to the driver as `bytea`. tokio-postgres would otherwise
@@ -50,14 +50,17 @@ struct Seen {
     backend_pid: i32,
     status: u8,
     ready_count: u64,
-    last_tag: String,
+    commits: u64,
     columns: VecDeque<Vec<WireColumn>>,
     queued_columns: usize,
     parameters: HashMap<String, String>,
+    /// Bytes of the answer that is coming in.
     received: u64,
-    received_limit: u64,
+    answer_limit: u64,
     message_limit: u64,
     overflowed: bool,
+    /// `client_encoding` was something else than UTF-8 for a while.
+    foreign_encoding: bool,
     /// Rows are dropped until the next `ReadyForQuery`.
     dropping: bool,
 }
@@ -68,14 +71,15 @@ impl Default for Seen {
             backend_pid: 0,
             status: b'I',
             ready_count: 0,
-            last_tag: String::new(),
+            commits: 0,
             columns: VecDeque::new(),
             queued_columns: 0,
             parameters: HashMap::new(),
             received: 0,
-            received_limit: u64::MAX,
+            answer_limit: u64::MAX,
             message_limit: DEFAULT_MESSAGE_LIMIT,
             overflowed: false,
+            foreign_encoding: false,
             dropping: false,
         }
     }
@@ -100,10 +104,10 @@ impl Wire {
         self.seen().ready_count
     }
 
-    /// The tag of the last `CommandComplete`, for example `COMMIT`, `ROLLBACK` or `INSERT 0 5`. Empty before the first.
+    /// How many commands ended with the tag `COMMIT`. A COMMIT that the server makes a ROLLBACK is not among them.
     #[must_use]
-    pub fn last_tag(&self) -> String {
-        self.seen().last_tag.clone()
+    pub fn commits(&self) -> u64 {
+        self.seen().commits
     }
 
     /// The columns of the oldest result not taken yet.
@@ -121,42 +125,35 @@ impl Wire {
         self.seen().parameters.get(name).cloned()
     }
 
-    /// Bytes of messages since the last [`reset_received`](Self::reset_received), dropped ones included.
-    #[must_use]
-    pub fn received(&self) -> u64 {
-        self.seen().received
-    }
-
-    /// Starts counting from 0 and forgets an overflow. For the pause between two statements.
-    pub fn reset_received(&self) {
+    /// For a guest's statements: from how many bytes of one answer on rows are dropped, and above how many a single row is.
+    /// Forgets an overflow.
+    pub fn set_limits(&self, answer: u64, row: u64) {
         let mut seen = self.seen();
-        seen.received = 0;
         seen.overflowed = false;
+        seen.answer_limit = answer;
+        seen.message_limit = row;
     }
 
-    /// Takes back what was set for a guest's statement: the rows of the host's own are never dropped.
+    /// Takes back what was set for a guest's statements: the rows of the host's own are never dropped.
     pub fn lift_limits(&self) {
-        let mut seen = self.seen();
-        seen.received = 0;
-        seen.overflowed = false;
-        seen.received_limit = u64::MAX;
-        seen.message_limit = DEFAULT_MESSAGE_LIMIT;
+        self.set_limits(u64::MAX, DEFAULT_MESSAGE_LIMIT);
     }
 
-    /// From how many bytes since the last reset on rows are dropped. Unlimited at first.
-    pub fn set_received_limit(&self, bytes: u64) {
-        self.seen().received_limit = bytes;
-    }
-
-    /// Above how many bytes a single row is dropped unread, at first a little over 64 MiB.
-    pub fn set_message_limit(&self, bytes: u64) {
-        self.seen().message_limit = bytes;
-    }
-
-    /// Whether rows were dropped since the last reset: the result the driver gave is not complete.
+    /// Whether rows were dropped since limits were set: a result the driver gave is not complete.
     #[must_use]
     pub fn overflowed(&self) -> bool {
         self.seen().overflowed
+    }
+
+    /// Whether texts may have been taken for others since the last [`expect_utf8`](Self::expect_utf8).
+    #[must_use]
+    pub fn saw_foreign_encoding(&self) -> bool {
+        self.seen().foreign_encoding
+    }
+
+    /// Forgets what encodings there were.
+    pub fn expect_utf8(&self) {
+        self.seen().foreign_encoding = false;
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -291,7 +288,7 @@ mod tests {
             message(b'S', b"server_version\x0015.14\0"),
             description(&[("id", 23), ("mood", 16_400), ("odd", 12_345)]),
             message(b'D', &[7; 40]),
-            message(b'C', b"SELECT 1\0"),
+            message(b'C', b"COMMIT\0"),
             message(b'Z', b"T"),
             description(&[("x", 25)]),
             message(b'Z', b"E"),
@@ -302,13 +299,12 @@ mod tests {
             let (output, wire) = check(&input.concat(), step, |_| ());
             assert_eq!(output.unwrap(), expected.concat(), "step {step}");
             assert_eq!(wire.backend_pid(), 0x102);
-            assert_eq!((wire.status(), wire.ready_count(), wire.last_tag().as_str()), (b'E', 3, "SELECT 1"));
+            assert_eq!((wire.status(), wire.ready_count(), wire.commits()), (b'E', 3, 1));
             assert_eq!(wire.parameter("server_version").as_deref(), Some("15.14"));
             let first: Vec<_> = wire.take_columns().unwrap().into_iter().map(|c| (c.name, c.oid, c.typmod)).collect();
             assert_eq!(first, [("id".into(), 23, -1), ("mood".into(), 16_400, -1), ("odd".into(), 12_345, -1)]);
             assert_eq!(wire.take_columns().unwrap()[0].name, "x");
             assert_eq!(wire.take_columns(), None);
-            assert_eq!(wire.received(), input.concat().len() as u64);
             assert!(!wire.overflowed());
         }
     }
@@ -318,13 +314,14 @@ mod tests {
         let row = message(b'D', &[1; 95]);
         let end = [message(b'C', b"SELECT 3\0"), message(b'Z', b"I")].concat();
         let input = [start(), row.clone(), row.clone(), row.clone(), end.clone()].concat();
-        let limit = u64::try_from(start().len()).unwrap() + 200;
+        // The limit is one of each answer: the login before and the answer behind do not count.
+        let input = [&input[..], &row, &row, &end].concat();
         for step in [1, 13, 100_000] {
-            let (output, wire) = check(&input, step, |wire| wire.set_received_limit(limit));
-            assert_eq!(output.unwrap(), [start(), row.clone(), row.clone(), end.clone()].concat());
+            let (output, wire) = check(&input, step, |wire| wire.set_limits(200, 1000));
+            let kept = [row.clone(), row.clone(), end.clone()].concat();
+            assert_eq!(output.unwrap(), [start(), kept.clone(), kept].concat());
             assert!(wire.overflowed());
-            assert_eq!(wire.received(), input.len() as u64);
-            wire.reset_received();
+            wire.lift_limits();
             assert!(!wire.overflowed());
         }
     }
@@ -336,7 +333,7 @@ mod tests {
         let large = message(b'D', &vec![2; 300_000]);
         let input = [start(), small.clone(), large, small.clone(), end.clone(), small.clone(), end.clone()].concat();
         for step in [1, 1000, 1_000_000] {
-            let (output, wire) = check(&input, step, |wire| wire.set_message_limit(1000));
+            let (output, wire) = check(&input, step, |wire| wire.set_limits(u64::MAX, 1000));
             assert_eq!(output.unwrap(), [start(), small.clone(), end.clone(), small.clone(), end.clone()].concat());
             assert!(wire.overflowed());
         }

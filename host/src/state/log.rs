@@ -42,8 +42,7 @@ pub struct Entry {
 pub(super) fn create(schema: &str) -> String {
     format!(
         "CREATE TABLE IF NOT EXISTS {}.log (\n    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,\n    \
-         revision text NOT NULL,\n    direction text NOT NULL CHECK (direction IN ('upgrade', 'downgrade', 'stamp')),\n    \
-         outcome text NOT NULL CHECK (outcome IN ('ok', 'failed', 'cancelled')),\n    digest text,\n    \
+         revision text NOT NULL,\n    direction text NOT NULL,\n    outcome text NOT NULL,\n    digest text,\n    \
          started timestamptz NOT NULL,\n    duration interval NOT NULL,\n    host_version text NOT NULL,\n    \
          db_user text NOT NULL DEFAULT session_user,\n    \
          client text NOT NULL DEFAULT concat_ws(' ', current_setting('application_name'), inet_client_addr()),\n    \
@@ -153,11 +152,11 @@ pub async fn read(
         .collect())
 }
 
-/// For each revision, the digest of its latest good upgrade or stamp: the bytes the database has seen.
+/// The digests of what was upgraded or stamped last, and not taken down since: the bytes the database has seen.
 pub async fn digests(connection: &Connection, schema: &str) -> Result<HashMap<String, String>, StateError> {
     let statement = format!(
-        "SELECT DISTINCT ON (revision) revision, digest FROM {}.log \
-         WHERE outcome = 'ok' AND direction <> 'downgrade' AND digest IS NOT NULL ORDER BY revision, id DESC",
+        "SELECT revision, digest FROM (SELECT DISTINCT ON (revision) revision, direction, digest FROM {}.log \
+         WHERE outcome = 'ok' ORDER BY revision, id DESC) latest WHERE direction <> 'downgrade' AND digest IS NOT NULL",
         quote_identifier(schema)
     );
     let rows = connection.query("reading the log", &statement, &[]).await?;

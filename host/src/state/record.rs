@@ -1,7 +1,5 @@
-//! The bookkeeping of one step: a check that fails by itself when anything is not as it was (the transaction's id, the
-//! version rows, the migration lock), then version rows and log row.
-//!
-//! Plain statements with literals in one message: one large statement that did it all spent most of its time in planning.
+//! The bookkeeping of one step: one call of the function in `record.sql`, which checks everything that the step rests on
+//! (the transaction, the version rows, the migration lock) and then writes version rows and log row.
 
 use super::log::HOST_VERSION;
 use crate::bindings::SqlError;
@@ -27,11 +25,6 @@ pub struct Step {
     pub before: Vec<String>,
 }
 
-/// Statements that are ready to be sent, as one message.
-pub struct Statement {
-    text: String,
-}
-
 /// What the check found to be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
@@ -46,61 +39,45 @@ pub enum Doubt {
 const DOUBTS: [(&str, Doubt); 3] =
     [("wmigrate: transaction", Doubt::Transaction), ("wmigrate: lock", Doubt::Lock), ("wmigrate: rows", Doubt::Rows)];
 
-impl Statement {
-    /// The bookkeeping of `step` in the transaction of `proof`, under the lock of `key`.
-    #[must_use]
-    pub fn new(schema: &str, step: &Step, proof: &Proof, key: Key) -> Self {
-        let name = quote_identifier(schema);
-        let mut before = step.before.clone();
-        before.sort_unstable();
-        // A cast that fails is how plain SQL raises an error; the function keeps the planner from doing it beforehand.
-        let raise = |what: &str| format!("('{what} ' || pg_catalog.pg_backend_pid()::text)::int4");
-        let [(transaction, _), (lock, _), (rows, _)] = DOUBTS;
-        // The lock comes last: its check gives it back and takes it again, which must not be left half-way.
-        let mut text = format!(
-            "SELECT CASE WHEN pg_catalog.pg_current_xact_id()::text <> {xid} THEN {transaction} \
-             WHEN ARRAY(SELECT revision FROM {name}.version ORDER BY revision COLLATE \"C\") <> {before} THEN {rows} \
-             WHEN NOT {given} THEN {lock} WHEN NOT {taken} THEN {lock} ELSE 1 END; ",
-            xid = quote_literal(&proof.xid),
-            before = array(&before),
-            transaction = raise(transaction),
-            rows = raise(rows),
-            lock = raise(lock),
-            given = key.give_one(),
-            taken = key.take_one(),
-        );
-        if !step.delete.is_empty() {
-            text.push_str(&format!("DELETE FROM {name}.version WHERE revision = ANY ({}); ", array(&step.delete)));
-        }
-        if !step.insert.is_empty() {
-            text.push_str(&format!("INSERT INTO {name}.version SELECT pg_catalog.unnest({}); ", array(&step.insert)));
-        }
-        let took = format!("pg_catalog.make_interval(secs => {})", step.seconds);
-        let digest = step.digest.as_deref().map_or_else(|| "NULL".to_owned(), quote_literal);
-        text.push_str(&format!(
-            "INSERT INTO {name}.log (revision, direction, outcome, digest, started, duration, host_version, xid) \
-             VALUES ({}, {}, 'ok', {digest}, pg_catalog.clock_timestamp() - {took}, {took}, {}, \
-             pg_catalog.pg_current_xact_id())",
-            quote_literal(&step.revision),
-            quote_literal(step.direction),
-            quote_literal(HOST_VERSION),
-        ));
-        Self { text }
-    }
-
-    /// Its text.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
-    }
+/// The statement that creates the function.
+pub(super) fn create(schema: &str) -> String {
+    let [(transaction, _), (lock, _), (rows, _)] = DOUBTS;
+    include_str!("record.sql")
+        .trim_end()
+        .replace("{schema}", &quote_identifier(schema))
+        .replace("{transaction}", transaction)
+        .replace("{lock}", lock)
+        .replace("{rows}", rows)
 }
 
+/// The statement that does the bookkeeping of `step` in the transaction of `proof`, under the lock of `key`.
+#[must_use]
+pub fn statement(schema: &str, step: &Step, proof: &Proof, key: Key) -> String {
+    let mut before = step.before.clone();
+    before.sort_unstable();
+    format!(
+        "SELECT {}.record({}, {}, {}, '{}', {}, {}, '{key}', {}, {}, {})",
+        quote_identifier(schema),
+        quote_literal(&step.revision),
+        quote_literal(step.direction),
+        step.digest.as_deref().map_or_else(|| "NULL".to_owned(), quote_literal),
+        step.seconds,
+        quote_literal(HOST_VERSION),
+        quote_literal(&proof.xid),
+        array(&before),
+        array(&step.delete),
+        array(&step.insert),
+    )
+}
+
+/// A literal of an array of texts.
 fn array(texts: &[String]) -> String {
-    let quoted: Vec<_> = texts.iter().map(|text| quote_literal(text)).collect();
-    format!("ARRAY[{}]::text[]", quoted.join(", "))
+    let quoted: Vec<_> =
+        texts.iter().map(|text| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))).collect();
+    quote_literal(&format!("{{{}}}", quoted.join(",")))
 }
 
-/// Which doubt an error of the statement stands for.
+/// Which doubt an error of the function stands for.
 #[must_use]
 pub fn doubt_of(error: &SqlError) -> Option<Doubt> {
     if error.sqlstate == "23505" && error.fields.iter().any(|(name, value)| name == "table" && value == "version") {

@@ -5,24 +5,34 @@
 use super::StateError;
 use crate::sql::{Connection, Error, quote_identifier, quote_literal};
 
-/// The layout this version writes. A later one upgrades it here, in the transaction that creates.
-const LAYOUT: u32 = 1;
+/// The layout this version writes.
+const LAYOUT: u32 = 2;
 
 const COMMENT: &str = "wmigrate: layout ";
 
-/// Whether a schema of this name is one of ours, and one we know.
-pub(super) fn check(schema: &str, comment: Option<&str>, has_table: bool) -> Result<(), StateError> {
-    let layout = comment.and_then(|text| text.strip_prefix(COMMENT)).and_then(|number| number.trim().parse().ok());
+/// What is in the database under the schema's name.
+pub(super) struct Found<'a> {
+    pub(super) comment: Option<&'a str>,
+    pub(super) has_table: bool,
+    pub(super) has_function: bool,
+}
+
+/// Whether the schema is one of ours, and as this version writes it.
+pub(super) fn is_current(schema: &str, found: &Found<'_>) -> Result<bool, StateError> {
+    let layout =
+        found.comment.and_then(|text| text.strip_prefix(COMMENT)).and_then(|number| number.trim().parse().ok());
+    let whole = found.has_table && found.has_function;
     match layout {
         Some(found) if found > LAYOUT => Err(StateError::TooNew { schema: schema.to_owned(), found, known: LAYOUT }),
-        Some(_) => Ok(()),
+        Some(found) => Ok(whole && found == LAYOUT),
         // An empty schema that an administrator made for us is welcome; a comment may have been edited.
-        None if comment.is_none() || has_table => Ok(()),
+        None if found.comment.is_none() || found.has_table => Ok(whole),
         None => Err(StateError::Foreign(schema.to_owned())),
     }
 }
 
-/// The statements that create everything, for `--sql` too. Each may run again without harm.
+/// The statements that create everything and bring an older layout up to date, for `--sql` too. Each may run again without
+/// harm.
 #[must_use]
 pub fn statements(schema: &str) -> Vec<String> {
     let name = quote_identifier(schema);
@@ -31,25 +41,41 @@ pub fn statements(schema: &str) -> Vec<String> {
         format!("COMMENT ON SCHEMA {name} IS {}", quote_literal(&format!("{COMMENT}{LAYOUT}"))),
         format!("CREATE TABLE IF NOT EXISTS {name}.version (\n    revision text PRIMARY KEY\n)"),
         super::log::create(schema),
-        format!("CREATE INDEX IF NOT EXISTS log_revision ON {name}.log (revision, id)"),
+        super::record::create(schema),
+        // Layout 1: what each revision paid for without need.
+        format!("DROP INDEX IF EXISTS {name}.log_revision"),
+        format!(
+            "ALTER TABLE {name}.log DROP CONSTRAINT IF EXISTS log_direction_check, \
+             DROP CONSTRAINT IF EXISTS log_outcome_check"
+        ),
     ]
 }
 
-/// Creates the schema and its tables, in one transaction. The caller holds the migration lock.
+/// Whether the schema is there, and whether our role owns it.
+pub(crate) async fn owned(connection: &Connection, schema: &str) -> Result<Option<bool>, Error> {
+    let statement = format!(
+        "SELECT pg_catalog.pg_has_role(nspowner, 'USAGE') FROM pg_catalog.pg_namespace \
+         WHERE oid OPERATOR(pg_catalog.=) pg_catalog.to_regnamespace({})",
+        quote_literal(&quote_identifier(schema))
+    );
+    let rows = connection.query("looking for the schema", &statement, &[]).await?;
+    Ok(rows.first().map(|row| row.get(0)))
+}
+
+/// Those that a role may need: one that may not create schemas, or comment on another's, can still be given one.
+pub(crate) fn statements_for(schema: &str, owned: Option<bool>) -> Vec<String> {
+    let done_already = match owned {
+        None => 0,
+        Some(true) => 1,
+        Some(false) => 2,
+    };
+    statements(schema).split_off(done_already)
+}
+
+/// Creates the schema and what is in it, or brings it up to date, in one transaction. The caller holds the migration lock.
 pub async fn ensure(connection: &Connection, schema: &str) -> Result<(), Error> {
-    let mut all = statements(schema);
-    // A role that may not create schemas can still be given one.
-    let exists = connection
-        .query(
-            "looking for the schema",
-            &format!("SELECT pg_catalog.to_regnamespace({}) IS NOT NULL", quote_literal(&quote_identifier(schema))),
-            &[],
-        )
-        .await?;
-    if exists.first().is_some_and(|row| row.get(0)) {
-        all.remove(0);
-    }
-    let script = format!("BEGIN; SET LOCAL client_min_messages = warning; {}; COMMIT", all.join("; "));
+    let statements = statements_for(schema, owned(connection, schema).await?);
+    let script = format!("BEGIN; SET LOCAL client_min_messages = warning; {}; COMMIT", statements.join("; "));
     let done = connection.batch("creating the schema for its bookkeeping", &script).await;
     if done.is_err() {
         // The failed transaction is still open; what matters is the first error.
@@ -64,20 +90,26 @@ mod tests {
 
     #[test]
     fn a_schema_is_ours_ours_to_come_or_foreign() {
-        let check = |comment, has_table, expected: &str| {
-            let got =
-                check("wmigrate", comment, has_table).map_or_else(|error| error.to_string(), |()| "ok".to_owned());
+        let check = |comment, has_table, has_function, expected: &str| {
+            let got = match is_current("wmigrate", &Found { comment, has_table, has_function }) {
+                Ok(true) => "current".to_owned(),
+                Ok(false) => "to be created".to_owned(),
+                Err(error) => error.to_string(),
+            };
             assert_eq!(got, expected);
         };
-        check(Some("wmigrate: layout 1"), true, "ok");
-        check(None, true, "ok");
-        check(None, false, "ok");
-        check(Some("edited by hand"), true, "ok");
+        check(Some("wmigrate: layout 2"), true, true, "current");
+        check(Some("wmigrate: layout 2"), true, false, "to be created");
+        check(Some("wmigrate: layout 1"), true, false, "to be created");
+        check(None, true, true, "current");
+        check(None, false, false, "to be created");
+        check(Some("edited by hand"), true, true, "current");
         check(
-            Some("wmigrate: layout 2"),
+            Some("wmigrate: layout 3"),
             true,
-            "schema `wmigrate` has layout 2, and this wmigrate knows layouts up to 1",
+            true,
+            "schema `wmigrate` has layout 3, and this wmigrate knows layouts up to 2",
         );
-        check(Some("billing"), false, "schema `wmigrate` exists, and it is not one of wmigrate's");
+        check(Some("billing"), false, false, "schema `wmigrate` exists, and it is not one of wmigrate's");
     }
 }

@@ -338,7 +338,11 @@ impl Block {
                     meant: nearest(key, &limits::KEYS).map(str::to_owned),
                     line,
                 },
-                limits::Error::Size(_) | limits::Error::Duration(_) | limits::Error::Count(_) => Error::Value {
+                limits::Error::Size(_)
+                | limits::Error::Duration(_)
+                | limits::Error::Long(_)
+                | limits::Error::Stack(_)
+                | limits::Error::Count(_) => Error::Value {
                     key: format!("limits.{key}"),
                     wanted: bad
                         .to_string()

@@ -31,7 +31,7 @@ pub struct Limits {
     #[serde(deserialize_with = "duration")]
     pub cpu: Option<Duration>,
     /// Stack of the guest.
-    #[serde(deserialize_with = "bytes")]
+    #[serde(deserialize_with = "stack")]
     pub stack: Option<u64>,
     /// One query result.
     #[serde(deserialize_with = "bytes")]
@@ -68,6 +68,12 @@ pub enum Error {
     /// Not a time.
     #[error("`{0}` is not a duration: a whole number and one of ms, s, min, h, as in `10 s`")]
     Duration(String),
+    /// More than PostgreSQL's timeouts can be.
+    #[error("`{0}` is not a time that PostgreSQL can count, which is 596 h at most")]
+    Long(String),
+    /// Not a stack that can be had.
+    #[error("`{0}` is not a size of a stack, which has 1 GiB at most")]
+    Stack(String),
     /// Not a count.
     #[error("`{0}` is not a whole number above zero")]
     Count(String),
@@ -79,7 +85,7 @@ impl Limits {
         match key {
             "memory" => self.memory = Some(bytes_from(text)?),
             "cpu" => self.cpu = Some(duration_from(text)?),
-            "stack" => self.stack = Some(bytes_from(text)?),
+            "stack" => self.stack = Some(stack_from(text)?),
             "result_size" => self.result_size = Some(bytes_from(text)?),
             "statement_size" => self.statement_size = Some(bytes_from(text)?),
             "host_calls" => self.host_calls = Some(count_from(text)?),
@@ -165,6 +171,12 @@ impl Serialize for Limits {
     }
 }
 
+/// Milliseconds: PostgreSQL counts its timeouts in 31 bits.
+const LONGEST: u64 = i32::MAX as u64;
+
+/// The largest stack: a thread with more cannot be had everywhere.
+const DEEPEST: u64 = 1 << 30;
+
 /// A duration such as `500 ms`, `10 s`, `5 min`, `1 h`.
 pub fn duration_from(text: &str) -> Result<Duration, Error> {
     let bad = || Error::Duration(text.to_owned());
@@ -177,7 +189,7 @@ pub fn duration_from(text: &str) -> Result<Duration, Error> {
         _ => return Err(bad()),
     };
     let millis = number.checked_mul(millis).filter(|millis| *millis > 0).ok_or_else(bad)?;
-    Ok(Duration::from_millis(millis))
+    if millis > LONGEST { Err(Error::Long(text.to_owned())) } else { Ok(Duration::from_millis(millis)) }
 }
 
 /// A duration as [`duration_from`] reads it, in the largest unit that keeps it whole; zero is `none`.
@@ -208,6 +220,13 @@ fn bytes_from(text: &str) -> Result<u64, Error> {
         _ => return Err(bad()),
     };
     number.checked_mul(scale).filter(|bytes| *bytes > 0).ok_or_else(bad)
+}
+
+fn stack_from(text: &str) -> Result<u64, Error> {
+    match bytes_from(text)? {
+        bytes if bytes > DEEPEST => Err(Error::Stack(text.to_owned())),
+        bytes => Ok(bytes),
+    }
 }
 
 fn bytes_to(bytes: u64) -> String {
@@ -260,6 +279,10 @@ impl<'de> Deserialize<'de> for Scalar {
 
 fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     bytes_from(&Scalar::deserialize(deserializer)?.0).map(Some).map_err(D::Error::custom)
+}
+
+fn stack<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    stack_from(&Scalar::deserialize(deserializer)?.0).map(Some).map_err(D::Error::custom)
 }
 
 fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {

@@ -198,11 +198,14 @@ fn reason(messages: String, status: std::process::ExitStatus) -> String {
     if messages.trim().is_empty() { format!("cargo ended with {status}") } else { messages }
 }
 
-/// Nothing from around the build may change its bytes: neither flags nor profiles nor where things lie.
+/// Nothing from around the build may change its bytes: neither flags nor profiles nor where things lie. And no source may
+/// take a password along with `env!`.
 fn set_environment(cargo: &mut Command, package: &Package, toolchain: &Toolchain) {
+    const NOT_FOR_SOURCES: [&str; 4] = ["CARGO_PROFILE_", "CARGO_BUILD_", "PG", "WMIGRATE_"];
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
-        if name == "RUSTFLAGS" || name.starts_with("CARGO_PROFILE_") || name.starts_with("CARGO_BUILD_") {
+        if name == "RUSTFLAGS" || name == "DATABASE_URL" || NOT_FOR_SOURCES.iter().any(|start| name.starts_with(start))
+        {
             cargo.env_remove(&*name);
         }
     }

@@ -28,7 +28,7 @@ impl Host for State {
 
     async fn server_version(&mut self) -> wasmtime::Result<u32> {
         self.enter_host()?;
-        let version = match &self.door {
+        let version = match self.door() {
             Door::Live(transaction) => transaction.server_version(),
             Door::Script(_) => 0,
         };
@@ -38,7 +38,7 @@ impl Host for State {
 
     async fn now(&mut self) -> wasmtime::Result<i64> {
         self.enter_host()?;
-        let now = self.door.now();
+        let now = self.door().now();
         self.leave_host();
         Ok(now)
     }

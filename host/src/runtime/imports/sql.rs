@@ -16,7 +16,7 @@ impl Host for State {
         self.enter_host()?;
         self.tell_statement(&statement);
         let limits = self.guest_limits();
-        let done = match &mut self.door {
+        let done = match self.door() {
             Door::Live(transaction) => transaction.execute(&statement, &parameters, limits).await,
             Door::Script(recorded) => recorded.statement(&statement, &parameters).map(|()| 0),
         };
@@ -27,7 +27,7 @@ impl Host for State {
         self.enter_host()?;
         self.tell_statement(&statement);
         let limits = self.guest_limits();
-        let done = match &mut self.door {
+        let done = match self.door() {
             Door::Live(transaction) => transaction.execute_many(&statement, &parameters, limits).await,
             Door::Script(recorded) => {
                 parameters.iter().try_for_each(|row| recorded.statement(&statement, row)).map(|()| 0)
@@ -40,7 +40,7 @@ impl Host for State {
         self.enter_host()?;
         self.tell_statement(&statement);
         let limits = self.guest_limits();
-        let done = match &mut self.door {
+        let done = match self.door() {
             Door::Live(transaction) => transaction.query(&statement, &parameters, limits).await,
             Door::Script(_) => return Err(reads(&statement)),
         };
@@ -51,7 +51,7 @@ impl Host for State {
         self.enter_host()?;
         self.tell_statement(&statement);
         let limits = self.guest_limits();
-        let done = match &mut self.door {
+        let done = match self.door() {
             Door::Live(transaction) => transaction.query_columns(&statement, &parameters, limits).await,
             Door::Script(_) => return Err(reads(&statement)),
         };
@@ -62,9 +62,9 @@ impl Host for State {
         self.enter_host()?;
         let limits = self.guest_limits();
         let events = std::sync::Arc::clone(&self.call.events);
-        let done = match &mut self.door {
+        let stopping = std::sync::Arc::clone(&self.stopping);
+        let done = match self.door() {
             Door::Live(transaction) => {
-                let stopping = std::sync::Arc::clone(&self.stopping);
                 let mut begin = |statement: &str| {
                     events(Event::Statement(shown_statement(statement)));
                     !stopping.load(Ordering::Relaxed)
@@ -78,7 +78,7 @@ impl Host for State {
 
     async fn savepoint(&mut self) -> Answer<u32> {
         self.enter_host()?;
-        let done = match &mut self.door {
+        let done = match self.door() {
             Door::Live(transaction) => transaction.savepoint().await,
             Door::Script(recorded) => Ok(recorded.savepoint()),
         };
@@ -87,7 +87,7 @@ impl Host for State {
 
     async fn rollback_to_savepoint(&mut self, savepoint: u32) -> Answer<()> {
         self.enter_host()?;
-        let done = match &mut self.door {
+        let done = match self.door() {
             Door::Live(transaction) => transaction.rollback_to_savepoint(savepoint).await,
             Door::Script(recorded) => recorded.back_to(savepoint, "ROLLBACK TO SAVEPOINT", true),
         };
@@ -96,7 +96,7 @@ impl Host for State {
 
     async fn release_savepoint(&mut self, savepoint: u32) -> Answer<()> {
         self.enter_host()?;
-        let done = match &mut self.door {
+        let done = match self.door() {
             Door::Live(transaction) => transaction.release_savepoint(savepoint).await,
             Door::Script(recorded) => recorded.back_to(savepoint, "RELEASE SAVEPOINT", false),
         };
@@ -111,9 +111,16 @@ impl State {
 
     /// Passes on notices, starts the guest's clock again, and ends the run where the connection did.
     fn answer<T>(&mut self, done: Result<T, CallError>) -> Answer<T> {
-        if let Door::Live(transaction) = &mut self.door {
-            for notice in transaction.take_notices() {
+        if let Door::Live(transaction) = self.door() {
+            let utf8 = transaction.speaks_utf8();
+            let notices = transaction.take_notices();
+            for notice in notices {
+                self.log(&notice)?;
                 self.tell(Event::Notice(printable(&notice)));
+            }
+            // Its bytes would be taken for other text, by the server or by us.
+            if !utf8 {
+                return Err(Stop::Encoding.into());
             }
         }
         self.leave_host();

@@ -5,7 +5,7 @@ use super::super::tls::{self, Attempt, Outcome};
 use super::error::Error;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 
@@ -17,6 +17,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 pub(super) struct Stream {
     pub(super) stream: Box<dyn Duplex>,
     pub(super) binding: Option<Vec<u8>>,
+    /// The address that answered, where it is one of the internet.
+    pub(super) peer: Option<IpAddr>,
 }
 
 pub(super) async fn open(host: &Host, attempt: Attempt, settings: &Settings) -> Result<Stream, Error> {
@@ -24,7 +26,7 @@ pub(super) async fn open(host: &Host, attempt: Attempt, settings: &Settings) -> 
         Host::Unix { dir, port } => {
             let path = dir.join(format!(".s.PGSQL.{port}"));
             let stream = UnixStream::connect(&path).await.map_err(|source| Error::Socket { path, source })?;
-            Ok(Stream { stream: Box::new(stream), binding: None })
+            Ok(Stream { stream: Box::new(stream), binding: None, peer: None })
         }
         Host::Tcp { name, port, hostaddr } => {
             let stream = match hostaddr {
@@ -33,11 +35,12 @@ pub(super) async fn open(host: &Host, attempt: Attempt, settings: &Settings) -> 
             }
             .map_err(|source| Error::Reach { host: host.to_string(), source })?;
             set_options(&stream, &settings.tcp).map_err(|source| Error::Reach { host: host.to_string(), source })?;
+            let peer = stream.peer_addr().ok().map(|address| address.ip());
             let tls = |source| Error::Tls { host: host.to_string(), source };
             match tls::negotiate(stream, attempt, name, settings).await.map_err(tls)? {
-                Outcome::Plain(stream) => Ok(Stream { stream: Box::new(stream), binding: None }),
+                Outcome::Plain(stream) => Ok(Stream { stream: Box::new(stream), binding: None, peer }),
                 Outcome::Encrypted(encrypted) => {
-                    Ok(Stream { binding: encrypted.binding, stream: Box::new(encrypted.stream) })
+                    Ok(Stream { binding: encrypted.binding, stream: Box::new(encrypted.stream), peer })
                 }
             }
         }

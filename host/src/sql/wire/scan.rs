@@ -142,7 +142,7 @@ impl Scanner {
             // A row, or data of a COPY.
             b'D' | b'd' => {
                 seen.received = seen.received.saturating_add(bytes);
-                if bytes > seen.message_limit || seen.received > seen.received_limit {
+                if bytes > seen.message_limit || seen.received > seen.answer_limit {
                     seen.overflowed = true;
                     seen.dropping = true;
                 }
@@ -214,12 +214,12 @@ fn note(seen: &mut Seen, tag: u8, body: &mut [u8]) -> io::Result<()> {
         }
         b'C' => {
             let (tag, _) = text(body).ok_or_else(|| broken("CommandComplete"))?;
-            seen.last_tag.clear();
-            seen.last_tag.push_str(&String::from_utf8_lossy(tag));
+            seen.commits += u64::from(tag == b"COMMIT");
         }
         b'Z' => {
             seen.status = *body.first().ok_or_else(|| broken("ReadyForQuery"))?;
             seen.ready_count += 1;
+            seen.received = 0;
             seen.dropping = false;
         }
         b'K' => {
@@ -230,6 +230,7 @@ fn note(seen: &mut Seen, tag: u8, body: &mut [u8]) -> io::Result<()> {
             let (name, rest) = text(body).ok_or_else(|| broken("ParameterStatus"))?;
             let (value, _) = text(rest).ok_or_else(|| broken("ParameterStatus"))?;
             let name = String::from_utf8_lossy(name).into_owned();
+            seen.foreign_encoding |= name == "client_encoding" && value != b"UTF8";
             if seen.parameters.len() < MAX_PARAMETERS || seen.parameters.contains_key(&name) {
                 seen.parameters.insert(name, String::from_utf8_lossy(value).into_owned());
             }
