@@ -340,7 +340,7 @@ fn three_verdicts_on_a_revision_that_has_run() {
         "$ wmigrate verify
          exit 12
          out 1a00 edited: the source was changed after it had been applied
-         err error: 1 revision not what they were: `1a00`
+         err error: 1 revision is not what it was: `1a00`
          err hint: put the files back and write new revisions for the changes; if an edit is meant: wmigrate verify --accept REVISION
          $ wmigrate upgrade 3c00 --allow-changed
          exit 0
@@ -369,7 +369,7 @@ fn a_failed_verify_is_one_document() {
     assert_eq!(output.code, Some(12));
     assert_eq!(document["error"]["kind"], "digest_mismatch");
     // Found twice, against the lock file and against the log, but it is one revision.
-    assert_eq!(document["error"]["message"], "1 revision not what they were: `1a00`");
+    assert_eq!(document["error"]["message"], "1 revision is not what it was: `1a00`");
     let verdicts: Vec<_> = document["findings"].as_array().unwrap().iter().map(|f| f["verdict"].clone()).collect();
     assert_eq!(verdicts, ["lock", "edited"]);
     assert_eq!(document["ok"], false);
@@ -385,4 +385,40 @@ fn a_database_at_head_needs_no_sources_that_work() {
     edit(&project, "1a00_create_accounts.sql", "CREATE TABLE", "BEGIN; CREATE TABLE");
     let output = project.wmigrate(["upgrade", "heads"]);
     assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (Some(0), "", ""));
+}
+
+#[test]
+fn what_cannot_go_down_is_refused_before_anything_does() {
+    let project = Project::new();
+    project.js("a1", "", "one way", "export function upgrade() {}\n");
+    project.sql("a2", "a1", "both ways", "CREATE TABLE a (id int);", "DROP TABLE a;");
+    project.ok(["upgrade", "head"]);
+    let output = project.wmigrate(["downgrade", "base"]);
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
+    assert!(output.stderr.contains("has no downgrade"), "{}", output.stderr);
+    assert!(output.stderr.contains("wmigrate verify --accept a1"), "{}", output.stderr);
+    assert_eq!(project.psql("SELECT revision FROM wmigrate.version"), "a2");
+}
+
+#[test]
+fn an_error_of_a_statement_says_which_and_what_came_before() {
+    let project = Project::new();
+    let body = "import { sql } from \"wmigrate\";\nexport function upgrade() { UP }\nexport function downgrade() {}\n";
+    let check = |upgrade: &str, words: &[&str]| {
+        project.js("a1", "", "fails", &body.replace("UP", upgrade));
+        let output = project.wmigrate(["upgrade", "head"]);
+        assert_eq!(output.code, Some(1), "{}", output.stderr);
+        for word in words {
+            assert!(output.stderr.contains(word), "no `{word}` in:\n{}", output.stderr);
+        }
+    };
+    check("sql.execute('SELECT titel FROM nowhere')", &["at character 19 in:", "SELECT titel FROM nowhere"]);
+    check(
+        "try { sql.execute('SELECT 1/0'); } catch {} sql.execute('CREATE TABLE x ()');",
+        &["SQLSTATE 25P02", "the statement that failed first: division by zero"],
+    );
+    check(
+        "sql.execute('DO $$ BEGIN PERFORM 1/0; END $$')",
+        &["division by zero", "PL/pgSQL function inline_code_block line 1 at PERFORM"],
+    );
 }

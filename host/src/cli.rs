@@ -155,8 +155,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             if error.use_stderr() && asks_for_json(&arguments) {
                 let message = error.to_string();
-                let first = message.lines().next().unwrap_or_default();
-                let first = first.strip_prefix("error: ").unwrap_or(first);
+                // The first paragraph; usage and tips stand below it.
+                let lines: Vec<_> = message.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+                let first = lines.join(" ");
+                let first = first.strip_prefix("error: ").unwrap_or(&first);
                 Printer::new(true, false, 0, Color::Never).json(&CliError::usage(first).to_json());
             }
             let _ = error.print();

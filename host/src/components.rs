@@ -109,6 +109,8 @@ pub enum Error {
         revision: String,
         /// Its file.
         path: PathBuf,
+        /// Whether its language has sections with markers.
+        marker: bool,
     },
     /// It was changed after it ran.
     #[error("revision `{revision}` (`{}`) was changed after it had been applied", .path.display())]
@@ -146,11 +148,14 @@ impl Error {
             Self::Durable { .. } => {
                 Some("leave `transaction` out, and build indexes without CONCURRENTLY for now".to_owned())
             }
-            Self::NoDowngrade { .. } => Some(
-                "add a line `-- wmigrate:downgrade` and what takes the change back below it; \
-                 the line alone says that nothing is to be done"
-                    .to_owned(),
-            ),
+            Self::NoDowngrade { revision, marker, .. } => Some(format!(
+                "{}; the edit is accepted with: wmigrate verify --accept {revision}",
+                if *marker {
+                    "add a line `-- wmigrate:downgrade` and what takes the change back below it (the line alone says that nothing is to be done)"
+                } else {
+                    "export a function `downgrade` that takes the change back (an empty one says that nothing is to be done)"
+                }
+            )),
             Self::Changed { revision, path } => Some(format!(
                 "put the file back (`git checkout -- {}`) and write a new revision for the change; \
                  if the edit is meant: wmigrate verify --accept {revision}",
@@ -221,14 +226,17 @@ pub struct Components {
     shared: Arc<Shared>,
 }
 
+/// By digest and stack.
+type Loaded = HashMap<(String, u64), Arc<Mutex<Option<Code>>>>;
+
 struct Shared {
     policy: Policy,
     lock: LockFile,
     /// `.wmigrate/build`: components built here.
     build: PathBuf,
     config: Config,
-    /// Compiled engines, by digest and stack: each is loaded once a run.
-    engines: Mutex<HashMap<(String, u64), Arc<Mutex<Option<Code>>>>>,
+    /// Compiled engines: each is loaded once a run.
+    engines: Mutex<Loaded>,
 }
 
 /// The work of making one revision ready. Owned, so that it can be done on another thread.
@@ -253,6 +261,12 @@ impl Components {
         Ok(Self { versions, by_id, shared: Arc::new(shared) })
     }
 
+    /// What a revision is granted of which nobody says anything.
+    #[must_use]
+    pub fn granted_to_most(config: &Config, flags: versions::Limits) -> Granted {
+        Granted::by([flags, config.limits])
+    }
+
     /// The job of making `revision` ready. It is one of the history's.
     #[must_use]
     pub fn job(&self, revision: &str) -> Job {
@@ -273,8 +287,19 @@ impl Components {
             if file.language == Language::Sql {
                 let (text, _) = job.script()?;
                 if step.direction == Direction::Downgrade && !sql::has_downgrade(&text) {
-                    return Err(Error::NoDowngrade { revision, path: file.path.clone() });
+                    return Err(Error::NoDowngrade { revision, path: file.path.clone(), marker: true });
                 }
+            }
+            if file.language == Language::Js
+                && step.direction == Direction::Downgrade
+                // An export has its name in the text, whatever way it is written.
+                && !job.source()?.text().is_some_and(|text| text.contains("downgrade"))
+            {
+                return Err(Error::NoDowngrade {
+                    revision: step.revision.clone(),
+                    path: file.path.clone(),
+                    marker: false,
+                });
             }
         }
         Ok(())
@@ -380,6 +405,9 @@ impl Job {
         let file = self.file();
         let revision = &file.revision.id;
         let unusable = |cause: String| Error::Component { revision: revision.clone(), path: file.path.clone(), cause };
+        if file.front.transaction == TransactionMode::None {
+            return Err(Error::Durable { revision: revision.clone() });
+        }
         let component = match (file.language, Engine::of(file.language)) {
             (_, Some(engine)) => {
                 let (text, source) = self.script()?;

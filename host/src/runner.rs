@@ -246,9 +246,9 @@ impl Run<'_> {
             FinishError::Deferred(record) | FinishError::Last(record) | FinishError::RolledBack(Some(record))
                 if self.stopped_now() && record.sqlstate == "57014" =>
             {
-                Error::failed(&component.step, Failure::Stopped, Some(component.granted()))
+                Error::failed(&component.step, Failure::Stopped, Some(&component.granted()))
             }
-            error => Error::of_finish(&component.step, error, Some(component.granted())),
+            error => Error::of_finish(&component.step, error, Some(&component.granted())),
         }
     }
 
@@ -272,7 +272,8 @@ impl Run<'_> {
         failure: Failure,
         transaction: Transaction,
     ) -> (Option<Connection>, Error) {
-        let error = Error::failed(&component.step, failure, Some(component.granted()));
+        let error = Error::failed(&component.step, failure, Some(&component.granted()));
+        let error = error.after(transaction.last_error());
         (self.undo(transaction).await, error)
     }
 

@@ -353,6 +353,7 @@ pub const CASES: &[Case] = &[
          caused by: invalid transaction termination (SQLSTATE 2D000)
          at line 9 column 1 in:
          DO $$ BEGIN COMMIT; END $$
+         caused by: PL/pgSQL function inline_code_block line 1 at COMMIT
          the database is at `2b00`; nothing was changed",
     ),
     case(
@@ -425,6 +426,15 @@ pub const CASES: &[Case] = &[
         1,
         "error: revision `3c00`: [PROJECT]/versions/3c00_bad.sql:9:8: the string that begins at line 9 column 8 is never closed
          hint: correct the script; it is split where psql would split it
+         the database is at `2b00`; nothing was changed",
+    ),
+    case(
+        "the markers of another tool",
+        &[("3c00_bad.sql", Sql("-- migrate:up\nCREATE TABLE t ();\n-- migrate:down\nDROP TABLE t;\n"))],
+        "upgrade head",
+        1,
+        "error: revision `3c00`: [PROJECT]/versions/3c00_bad.sql:7:1: `-- migrate:up` is a marker of dbmate, and a comment to wmigrate: both directions would run together
+         hint: begin the sections with `-- wmigrate:upgrade` and `-- wmigrate:downgrade`
          the database is at `2b00`; nothing was changed",
     ),
     case(

@@ -63,7 +63,11 @@ impl Db {
             }
             Action::Url => {
                 let server = start()?;
-                printer.lines([server.url()]);
+                if printer.json {
+                    printer.json(&serde_json::json!({ "url": server.url() }));
+                } else {
+                    printer.lines([server.url()]);
+                }
             }
             Action::Psql { arguments } => {
                 let server = start()?;

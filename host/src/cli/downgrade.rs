@@ -11,7 +11,7 @@ use clap::Args;
 #[derive(Args)]
 pub struct Downgrade {
     /// Where to go: `-1`, `base`, a revision id or its beginning, `label@base` …
-    #[arg(allow_hyphen_values = true)]
+    #[arg(allow_hyphen_values = true, value_parser = no_option)]
     pub target: String,
     /// Print the SQL script instead of running anything; the target is then `from:to`.
     #[arg(long)]
@@ -25,11 +25,20 @@ pub struct Downgrade {
 #[derive(Args)]
 pub struct Down {
     /// As for `downgrade`.
-    #[arg(default_value = "-1", allow_hyphen_values = true)]
+    #[arg(default_value = "-1", allow_hyphen_values = true, value_parser = no_option)]
     pub target: String,
     /// How to run.
     #[command(flatten)]
     pub run: RunArgs,
+}
+
+/// A target may begin with `-`; with `--` begins an option that has a slip in it.
+fn no_option(text: &str) -> Result<String, String> {
+    if text.starts_with("--") {
+        Err("no option has this name, and no target begins like this".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 impl Down {

@@ -250,9 +250,13 @@ fn of_step(step: &runner::StepFailure) -> CliError {
             if let Some(detail) = &record.detail {
                 error.causes.push(format!("detail: {}", crate::runtime::printable(detail)));
             }
-            let stack = record.fields.iter().find(|(name, _)| name == "stack");
-            if let Some((_, stack)) = stack {
-                error.causes.push(crate::runtime::printable(stack.trim_end()));
+            for field in ["stack", "where"] {
+                if let Some((_, text)) = record.fields.iter().find(|(name, _)| name == field) {
+                    error.causes.push(crate::runtime::printable(text.trim_end()));
+                }
+            }
+            if let Some(first) = &step.swallowed {
+                error.causes.push(format!("the statement that failed first: {}", printable(&first.message)));
             }
             error.hint = record
                 .hint
@@ -309,16 +313,26 @@ fn of_step(step: &runner::StepFailure) -> CliError {
     error
 }
 
-/// `, statement …, line 3 column 14`
+/// `at line 3 column 14 in:` and the statement; of a statement that is no script's, the line and column within it.
 fn place_of(record: &crate::bindings::SqlError) -> Option<String> {
     let field = |wanted: &str| record.fields.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
-    let line = field("line")?;
-    let mut place = format!("\nat line {line}");
-    if let Some(column) = field("column-number") {
-        place.push_str(&format!(" column {column}"));
-    }
-    if let Some(statement) = field("statement") {
-        place.push_str(&format!(" in:\n{}", crate::runtime::printable(&shortened(statement))));
+    let statement = field("statement");
+    let mut place = match (field("line"), statement) {
+        (Some(line), _) => {
+            let column = field("column-number").map(|column| format!(" column {column}"));
+            format!("\nat line {line}{}", column.unwrap_or_default())
+        }
+        (None, Some(text)) => match record.position.map(|at| crate::sql::parameters::position_to_line_column(text, at))
+        {
+            Some((1, column)) => format!("\nat character {column}"),
+            Some((line, column)) => format!("\nat line {line} column {column} of the statement"),
+            None => "\n".to_owned(),
+        },
+        (None, None) => return None,
+    };
+    if let Some(statement) = statement {
+        let word = if place == "\n" { "in" } else { " in" };
+        place.push_str(&format!("{word}:\n{}", crate::runtime::printable(&shortened(statement))));
     }
     Some(place)
 }

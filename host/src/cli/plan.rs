@@ -77,7 +77,7 @@ impl Plan {
             printer.lines(plan.steps.iter().map(crate::graph::Step::log_line));
             printer.talk(&summary(&plan));
         }
-        if from.exit_code && !plan.steps.is_empty() {
+        if from.exit_code && !(plan.steps.is_empty() && plan.purged.is_empty()) {
             return Ok(ExitCode::from(Code::Differs as u8));
         }
         Ok(ExitCode::SUCCESS)
@@ -85,11 +85,18 @@ impl Plan {
 }
 
 fn summary(plan: &crate::graph::Plan) -> String {
-    if plan.steps.is_empty() {
-        return "nothing to do".to_owned();
+    let after = if plan.heads_after.is_empty() { "base".to_owned() } else { plan.heads_after.join(", ") };
+    match (plan.steps.is_empty(), plan.purged.is_empty()) {
+        (true, true) => return "nothing to do".to_owned(),
+        (true, false) => {
+            return format!(
+                "would delete the version rows {}; the database would then be at {after}",
+                plan.purged.join(", ")
+            );
+        }
+        (false, _) => {}
     }
     let stamped = plan.steps.iter().any(|step| step.direction == Direction::Stamp);
     let what = if stamped { "would move the version rows in" } else { "would run" };
-    let after = if plan.heads_after.is_empty() { "base".to_owned() } else { plan.heads_after.join(", ") };
     format!("{what} {} step(s); the database would then be at {after}", plan.steps.len())
 }

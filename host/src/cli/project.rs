@@ -3,10 +3,11 @@
 use super::Global;
 use super::exit::{CliError, Code};
 use super::print::Printer;
+use crate::components::Components;
 use crate::config::Config;
 use crate::embedded;
 use crate::graph::Map;
-use crate::sql::{Connection, Settings};
+use crate::sql::{Begin, Connection, Settings};
 use crate::state::{self, Standing};
 use crate::versions::Versions;
 use std::collections::BTreeMap;
@@ -44,6 +45,19 @@ impl Project {
     /// Connects and reads the version rows.
     pub(super) async fn connect(&self, settings: &Settings) -> Result<(Connection, Standing), CliError> {
         let connection = Connection::open(settings).await?;
+        let standing = state::read(&connection, self.schema()).await?;
+        Ok((connection, standing))
+    }
+
+    /// The same for a session that may run revisions.
+    pub(super) async fn connect_to_run(
+        &self,
+        settings: &Settings,
+        flags: crate::versions::Limits,
+    ) -> Result<(Connection, Standing), CliError> {
+        let granted = Components::granted_to_most(&self.config, flags);
+        let begin = Begin { lock_timeout: granted.lock_timeout(), statement_timeout: granted.statement_timeout() };
+        let connection = Connection::open_to_run(settings, &begin).await?;
         let standing = state::read(&connection, self.schema()).await?;
         Ok((connection, standing))
     }
@@ -149,10 +163,8 @@ fn dotenv(global: &Global) -> Result<Vec<(String, String)>, CliError> {
         None => dotenvy::dotenv_iter(),
     };
     match found {
-        Ok(variables) => variables.collect::<Result<_, _>>().map_err(|_| {
-            CliError::new(Code::Usage, "configuration", "`.env` has a line that is not `NAME=value`")
-                .hint("correct it, or give `--no-dotenv`")
-        }),
+        // It is other programs' file too, and they may write what we cannot read.
+        Ok(variables) => Ok(variables.filter_map(Result::ok).collect()),
         Err(error) if error.not_found() => Ok(Vec::new()),
         Err(_) => Err(CliError::new(Code::Usage, "configuration", "`.env` cannot be read")
             .hint("correct it, or give `--no-dotenv`")),

@@ -44,6 +44,16 @@ pub struct RunArgs {
     pub limits: LimitArgs,
 }
 
+impl RunArgs {
+    fn lock_wait(&self) -> Result<Option<Duration>, CliError> {
+        let parse = |text: &String| {
+            versions::limits::duration_from(text)
+                .map_err(|error| CliError::usage(format!("`--lock-wait {text}`: {error}")))
+        };
+        self.lock_wait.as_ref().map(parse).transpose()
+    }
+}
+
 /// A flag for each limit.
 #[derive(Args, Clone, Default)]
 #[command(next_help_heading = "Limits of a revision (also under [limits] in wmigrate.toml)")]
@@ -113,11 +123,12 @@ pub(super) type Decide<'a> = &'a dyn Fn(&Map, &[String]) -> Result<Plan, graph::
 pub(super) fn run(global: &Global, printer: &Printer, args: &RunArgs, decide: Decide<'_>) -> Result<(), CliError> {
     let project = Project::load(global)?;
     // A slip in the command line is one at head too, where neither is needed.
-    args.limits.parse()?;
+    let limits = args.limits.parse()?;
+    args.lock_wait()?;
     project::x_arguments(&project.config, global)?;
     let settings = project.settings(global, printer)?;
     block_on(async {
-        let (connection, standing) = project.connect(&settings).await?;
+        let (connection, standing) = project.connect_to_run(&settings, limits).await?;
         let plan = decide(&project.map, &standing.rows)?;
         if plan.steps.is_empty() {
             report_json(printer, &plan, &[], &standing.rows);
@@ -127,7 +138,7 @@ pub(super) fn run(global: &Global, printer: &Printer, args: &RunArgs, decide: De
             return Err(crate::sql::Error::ReadOnly(reason).into());
         }
         let job = Job::new(&project, global, *printer, args, &settings)?;
-        job.carry_out(connection, standing.current, decide).await
+        Box::pin(job.carry_out(connection, standing.current, decide)).await
     })
 }
 
@@ -150,11 +161,7 @@ impl<'a> Job<'a> {
         args: &'a RunArgs,
         settings: &'a Settings,
     ) -> Result<Self, CliError> {
-        let wait = match &args.lock_wait {
-            Some(text) => versions::limits::duration_from(text)
-                .map_err(|error| CliError::usage(format!("`--lock-wait {text}`: {error}")))?,
-            None => project.config.lock_wait,
-        };
+        let wait = args.lock_wait()?.unwrap_or(project.config.lock_wait);
         let signals = Signals::default();
         let options = Options {
             schema: project.schema().to_owned(),
@@ -190,10 +197,11 @@ impl<'a> Job<'a> {
             report_json(&self.printer, &plan, &[], &standing.rows);
             return Ok(());
         }
-        self.check(&plan, &connection, standing.exists).await.map_err(|mut error| {
+        if let Err(mut error) = self.check(&plan, &connection, standing.exists).await {
+            let _ = lock::release(&connection, key).await;
             error.standing = Some(standing_line(&standing.rows, &[], self.args.dry_run, &Fate::Kept));
-            error
-        })?;
+            return Err(error);
+        }
         let runtimes = self.runtimes();
         let watcher = Arc::new(Progress::new(self.printer, plan.steps.len(), self.args.dry_run));
         let run = Run {
@@ -204,7 +212,7 @@ impl<'a> Job<'a> {
             rows: &standing.rows,
             schema_current: standing.current,
         };
-        let report = run.carry_out(&plan, connection).await;
+        let report = Box::pin(run.carry_out(&plan, connection)).await;
         drop(run);
         self.conclude(&plan, report, &standing.rows).await
     }
@@ -291,6 +299,10 @@ impl<'a> Job<'a> {
             .await
             .ok()
             .map(|standing| standing_line(&standing.rows, &done, self.args.dry_run, &fate));
+        // After a lost connection it is another session, and the lock was the old one's.
+        if connection.holds_lock() {
+            let _ = lock::release(&connection, Key::of_schema(self.project.schema())).await;
+        }
         Err(error)
     }
 

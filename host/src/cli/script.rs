@@ -71,7 +71,7 @@ async fn record_all(project: &Project, global: &Global, args: &RunArgs, plan: &P
             }
             Err(Failure::Unanswerable(what)) => readers.push((step.revision.clone(), what)),
             Err(failure) => {
-                return Err(crate::runner::Error::failed(step, failure, Some(component.granted)).into());
+                return Err(crate::runner::Error::failed(step, failure, Some(&component.granted)).into());
             }
         }
     }

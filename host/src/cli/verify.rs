@@ -60,10 +60,14 @@ impl Verify {
         }
         if !bad.is_empty() {
             let names: Vec<_> = bad.iter().map(|revision| format!("`{revision}`")).collect();
-            let message = format!("{} not what they were: {}", super::run::revisions(bad.len()), names.join(", "));
-            let mut error = CliError::new(Code::Digest, "digest_mismatch", message).hint(
-                "put the files back and write new revisions for the changes; if an edit is meant: wmigrate verify --accept REVISION",
-            );
+            let verb = if bad.len() == 1 { "is not what it was" } else { "are not what they were" };
+            let message = format!("{} {verb}: {}", super::run::revisions(bad.len()), names.join(", "));
+            let hint = if findings.iter().filter(|f| f.bad).all(|f| f.verdict == "lock") {
+                "run `wmigrate build` and commit wmigrate.lock, or put the files back"
+            } else {
+                "put the files back and write new revisions for the changes; if an edit is meant: wmigrate verify --accept REVISION"
+            };
+            let mut error = CliError::new(Code::Digest, "digest_mismatch", message).hint(hint);
             error.data = found;
             return Err(error);
         }

@@ -83,10 +83,12 @@ pub struct StepFailure {
     pub failure: Failure,
     /// What it was granted.
     pub granted: Option<Granted>,
+    /// The error of a statement that it went on after, where the failure is a consequence.
+    pub swallowed: Option<Box<crate::bindings::SqlError>>,
 }
 
 impl Error {
-    pub(crate) fn of_finish(step: &Step, error: FinishError, granted: Option<Granted>) -> Self {
+    pub(crate) fn of_finish(step: &Step, error: FinishError, granted: Option<&Granted>) -> Self {
         let revision = step.revision.clone();
         match error {
             FinishError::Last(error) => match doubt_of(&error) {
@@ -101,14 +103,25 @@ impl Error {
     }
 
     /// A failure of a step that was granted this much, where it ran at all.
-    pub(crate) fn failed(step: &Step, failure: Failure, granted: Option<Granted>) -> Self {
+    pub(crate) fn failed(step: &Step, failure: Failure, granted: Option<&Granted>) -> Self {
         Self::Step(Box::new(StepFailure {
             revision: step.revision.clone(),
             message: step.message.clone(),
             direction: step.direction,
             failure,
-            granted,
+            granted: granted.copied(),
+            swallowed: None,
         }))
+    }
+
+    /// With the error that had aborted the transaction before this one came of it.
+    pub(super) fn after(mut self, first: Option<&crate::bindings::SqlError>) -> Self {
+        if let Self::Step(step) = &mut self
+            && matches!(&step.failure, Failure::Returned(error) if error.sqlstate == "25P02")
+        {
+            step.swallowed = first.cloned().map(Box::new);
+        }
+        self
     }
 
     /// Whether the same step may well succeed when it is run again: somebody else held a lock (55P03), or the server chose

@@ -11,7 +11,7 @@ use super::tls::{self, Attempt};
 use super::wire::{Tap, TlsDone, Wire};
 pub use error::{Error, Fault};
 pub use session::{Closed, Notice};
-use socket::Stream;
+use socket::Opened;
 use std::future::Future;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
@@ -118,7 +118,7 @@ async fn try_host(settings: &Settings, index: usize, host: &Host, target: Target
 }
 
 async fn log_in(settings: &Settings, index: usize, host: &Host, attempt: Attempt) -> Result<Connected, Error> {
-    let Stream { stream, binding, peer } = socket::open(host, attempt, settings).await?;
+    let Opened { stream, binding, peer } = socket::open(host, attempt, settings).await?;
     let config = driver_config(settings, index);
     let (tap, wire) = Tap::new(stream, binding);
     let (client, connection) =

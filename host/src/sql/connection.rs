@@ -4,7 +4,7 @@ use super::connect::{self, CancelHandle, Connected};
 use super::error::{Error, from_driver};
 use super::lock::Key;
 use super::settings::Settings;
-use super::transaction::Defaults;
+use super::transaction::{Begin, Defaults};
 use super::wire::Wire;
 use std::collections::HashMap;
 use tokio::sync::mpsc::Receiver;
@@ -60,10 +60,28 @@ impl Connection {
         })
     }
 
+    /// The same for a session that will run revisions: what their transactions need is its default then, and need not be
+    /// set in each. Only a saving: what is not the default is set.
+    pub async fn open_to_run(settings: &Settings, begin: &Begin) -> Result<Self, Error> {
+        let own = settings.options.as_deref().unwrap_or_default();
+        let mut with = settings.clone();
+        with.options = Some(format!("{own} {}", begin.as_options()));
+        match Self::open(&with).await {
+            Err(Error::Connect(error)) if error.refuses_options() => Self::open(settings).await,
+            done => done,
+        }
+    }
+
     /// `server_version_num`, for example 170002.
     #[must_use]
     pub fn server_version(&self) -> u32 {
         self.server_version
+    }
+
+    /// Whether the session has taken a migration lock.
+    #[must_use]
+    pub fn holds_lock(&self) -> bool {
+        self.lock.is_some()
     }
 
     /// A handle that cancels what this connection runs.

@@ -72,7 +72,12 @@ impl Error {
         match self {
             Self::Connect(error) => error.hint(),
             Self::Lost { .. } => Some("run `wmigrate status` to see where the database stands, then the same command again".to_owned()),
-            Self::Refused { error, .. } => match error.sqlstate.as_str() {
+            Self::Refused { doing, error } => match error.sqlstate.as_str() {
+                "42501" if !doing.starts_with("creating") => Some(
+                    "the role needs USAGE on the schema `wmigrate`, SELECT, INSERT, UPDATE and DELETE on its table `version`, \
+                     SELECT and INSERT on its table `log`: see `ensure_version` in docs/commands.md"
+                        .to_owned(),
+                ),
                 "42501" => Some(
                     "the role needs CREATE on the database for the first run, and owns the schema `wmigrate` after it: \
                      GRANT CREATE ON DATABASE … TO …"
@@ -80,7 +85,9 @@ impl Error {
                 ),
                 _ => error.hint.clone(),
             },
-            Self::Locked { .. } => Some("wait for it, or give `--lock-wait` more time".to_owned()),
+            Self::Locked { .. } => {
+                Some("wait for it, or give it more time with `--lock-wait` or `WMIGRATE_LOCK_WAIT`".to_owned())
+            }
             Self::Pooler => Some(
                 "give wmigrate the server's own address (not the pooler's), or a pool in session mode: --database-url …".to_owned(),
             ),

@@ -57,12 +57,12 @@ const PARAMETERS: usize = 65_535;
 impl Transaction {
     /// `sql.execute`.
     pub async fn execute(&mut self, statement: &str, values: &[Value], limits: GuestLimits) -> Result<u64, CallError> {
-        let parameters = self.prepare(statement, values, limits)?;
+        let parameters = prepare(statement, values, limits)?;
         self.limit(limits);
         let done = self.connection.client.execute_typed(statement, &borrowed(&parameters)).await;
         self.connection.forget_columns();
         // Rows over the limit were dropped, as nobody asked for any.
-        self.answered(done)
+        self.answered(done).map_err(|error| of_statement(error, statement))
     }
 
     /// `sql.execute-many`: the statements go out together and the answers are read after.
@@ -82,7 +82,7 @@ impl Transaction {
         for (chunk, first) in rows.chunks(in_flight).zip((0..).step_by(in_flight)) {
             let mut sets = Vec::with_capacity(chunk.len());
             for values in chunk {
-                sets.push(self.prepare(statement, values, limits)?);
+                sets.push(prepare(statement, values, limits)?);
             }
             let client = &self.connection.client;
             let sets: Vec<_> = sets.iter().map(|set| borrowed(set)).collect();
@@ -90,7 +90,7 @@ impl Transaction {
                 futures_util::future::join_all(sets.iter().map(|set| client.execute_typed(statement, set))).await;
             self.connection.forget_columns();
             for (answer, row) in answers.into_iter().zip(first..) {
-                total += self.answered(answer).map_err(|error| in_row(error, row))?;
+                total += self.answered(answer).map_err(|error| of_statement(in_row(error, row), statement))?;
             }
         }
         Ok(total)
@@ -165,7 +165,7 @@ impl Transaction {
             {
                 if !begin(statement.text) {
                     stop = Some(CallError::Fatal(Error::Stopped("running a script")));
-                } else if let Err(refused) = self.prepare(statement.text, &[], limits) {
+                } else if let Err(refused) = prepare(statement.text, &[], limits) {
                     stop = Some(in_script(refused, statement));
                 } else {
                     let answer = self.connection.client.execute_typed(statement.text, &[]);
@@ -244,47 +244,13 @@ impl Transaction {
         self.connection.wire.set_limits(limits.result_size, limits.result_size.saturating_add(MESSAGE_ROOM));
     }
 
-    /// Everything that is checked before the server is asked.
-    fn prepare<'v>(
-        &self,
-        statement: &str,
-        values: &'v [Value],
-        limits: GuestLimits,
-    ) -> Result<Vec<Parameter<'v>>, CallError> {
-        gate::check(statement).map_err(|refused| refused_record(&refused))?;
-        if values.len() > PARAMETERS {
-            let message =
-                format!("{} parameters are more than the {PARAMETERS} that a statement can have", values.len());
-            return Err(host_error("limit", &SqlState::PROGRAM_LIMIT_EXCEEDED, message, None).into());
-        }
-        let mut size = statement.len();
-        let mut parameters = Vec::with_capacity(values.len());
-        for (value, number) in values.iter().zip(1..) {
-            let parameter = parameter::encode(value).map_err(|error| {
-                let message = format!("parameter ${number}: {error}");
-                host_error(error.kind(), &SqlState::from_code(error.sqlstate()), message, None)
-            })?;
-            size += parameter.size();
-            parameters.push(parameter);
-        }
-        if size as u64 > limits.statement_size {
-            let message = format!(
-                "a statement of {size} bytes with its parameters is over the limit of {}",
-                Bytes(limits.statement_size)
-            );
-            let hint = Some("raise `statement_size` under `[limits]` in wmigrate.toml".to_owned());
-            return Err(host_error("limit", &SqlState::PROGRAM_LIMIT_EXCEEDED, message, hint).into());
-        }
-        Ok(parameters)
-    }
-
     async fn rows(
         &mut self,
         statement: &str,
         values: &[Value],
         limits: GuestLimits,
     ) -> Result<(Vec<Column>, Vec<Kind>, Vec<Row>), CallError> {
-        let parameters = self.prepare(statement, values, limits)?;
+        let parameters = prepare(statement, values, limits)?;
         self.limit(limits);
         let asked = borrowed(&parameters);
         let answer =
@@ -294,7 +260,7 @@ impl Transaction {
             };
         let described = self.connection.wire.take_columns().unwrap_or_default();
         self.connection.forget_columns();
-        let rows = self.answered(answer)?;
+        let rows = self.answered(answer).map_err(|error| of_statement(error, statement))?;
         self.within_size(limits)?;
         let rows = rows?;
         let (columns, kinds) = self.name_types(described).await?;
@@ -375,6 +341,34 @@ impl Transaction {
     }
 }
 
+/// Everything that is checked before the server is asked.
+fn prepare<'v>(statement: &str, values: &'v [Value], limits: GuestLimits) -> Result<Vec<Parameter<'v>>, CallError> {
+    gate::check(statement).map_err(|refused| refused_record(&refused))?;
+    if values.len() > PARAMETERS {
+        let message = format!("{} parameters are more than the {PARAMETERS} that a statement can have", values.len());
+        return Err(host_error("limit", &SqlState::PROGRAM_LIMIT_EXCEEDED, message, None).into());
+    }
+    let mut size = statement.len();
+    let mut parameters = Vec::with_capacity(values.len());
+    for (value, number) in values.iter().zip(1..) {
+        let parameter = parameter::encode(value).map_err(|error| {
+            let message = format!("parameter ${number}: {error}");
+            host_error(error.kind(), &SqlState::from_code(error.sqlstate()), message, None)
+        })?;
+        size += parameter.size();
+        parameters.push(parameter);
+    }
+    if size as u64 > limits.statement_size {
+        let message = format!(
+            "a statement of {size} bytes with its parameters is over the limit of {}",
+            Bytes(limits.statement_size)
+        );
+        let hint = Some("raise `statement_size` under `[limits]` in wmigrate.toml".to_owned());
+        return Err(host_error("limit", &SqlState::PROGRAM_LIMIT_EXCEEDED, message, hint).into());
+    }
+    Ok(parameters)
+}
+
 /// Splits a script, with the splitter's complaint as the guest's error.
 pub(crate) fn split_script(text: &str) -> Result<Vec<Statement<'_>>, SqlError> {
     split::split(text).map_err(|error| host_error("usage", &SqlState::SYNTAX_ERROR, error.to_string(), None))
@@ -420,6 +414,17 @@ fn in_row(error: CallError, row: usize) -> CallError {
 
 /// Statements in an error are cut here: a person looks at them.
 const SHOWN: usize = 2000;
+
+/// A revision of many statements fails in one of them.
+fn of_statement(error: CallError, statement: &str) -> CallError {
+    match error {
+        CallError::Guest(mut record) => {
+            record.fields.push(("statement".to_owned(), statement.chars().take(SHOWN).collect()));
+            CallError::Guest(record)
+        }
+        CallError::Fatal(error) => CallError::Fatal(error),
+    }
+}
 
 pub(crate) fn in_script(error: CallError, statement: &Statement<'_>) -> CallError {
     let CallError::Guest(mut record) = error else {

@@ -31,8 +31,7 @@ pub(super) fn is_current(schema: &str, found: &Found<'_>) -> Result<bool, StateE
     }
 }
 
-/// The statements that create everything and bring an older layout up to date, for `--sql` too. Each may run again without
-/// harm.
+/// The statements that create everything, for `--sql` too. Each may run again without harm.
 #[must_use]
 pub fn statements(schema: &str) -> Vec<String> {
     let name = quote_identifier(schema);
@@ -42,7 +41,14 @@ pub fn statements(schema: &str) -> Vec<String> {
         format!("CREATE TABLE IF NOT EXISTS {name}.version (\n    revision text PRIMARY KEY\n)"),
         super::log::create(schema),
         super::record::create(schema),
-        // Layout 1: what each revision paid for without need.
+    ]
+}
+
+/// What brings an older layout up to date, on top of those.
+fn changes(schema: &str) -> [String; 2] {
+    let name = quote_identifier(schema);
+    // Layout 1 had what each revision paid for without need.
+    [
         format!("DROP INDEX IF EXISTS {name}.log_revision"),
         format!(
             "ALTER TABLE {name}.log DROP CONSTRAINT IF EXISTS log_direction_check, \
@@ -69,7 +75,9 @@ pub(crate) fn statements_for(schema: &str, owned: Option<bool>) -> Vec<String> {
         Some(true) => 1,
         Some(false) => 2,
     };
-    statements(schema).split_off(done_already)
+    let mut needed = statements(schema).split_off(done_already);
+    needed.extend(changes(schema));
+    needed
 }
 
 /// Creates the schema and what is in it, or brings it up to date, in one transaction. The caller holds the migration lock.

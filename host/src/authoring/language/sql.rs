@@ -99,6 +99,17 @@ fn check_markers(text: &str) -> Result<(), Finding> {
                     .to_owned(),
             });
         }
+        if let Some(tool) = foreign_marker(line) {
+            return Err(Finding {
+                line: u32::try_from(index + 1).unwrap_or(u32::MAX),
+                column: 1,
+                message: format!(
+                    "`{}` is a marker of {tool}, and a comment to wmigrate: both directions would run together",
+                    line.trim()
+                ),
+                hint: "begin the sections with `-- wmigrate:upgrade` and `-- wmigrate:downgrade`".to_owned(),
+            });
+        }
         if !marked {
             head.push_str(line);
             head.push('\n');
@@ -114,6 +125,14 @@ fn check_markers(text: &str) -> Result<(), Finding> {
             hint: "put it below `-- wmigrate:upgrade` or `-- wmigrate:downgrade`".to_owned(),
         })
     })
+}
+
+/// The tool whose marker a line is.
+fn foreign_marker(line: &str) -> Option<&'static str> {
+    let words = line.trim().strip_prefix("--")?.trim_start().to_ascii_lowercase();
+    [("migrate:up", "dbmate"), ("migrate:down", "dbmate"), ("+goose ", "goose"), ("+migrate ", "sql-migrate")]
+        .into_iter()
+        .find_map(|(start, tool)| words.starts_with(start).then_some(tool))
 }
 
 fn is_nearly_marker(line: &str) -> bool {

@@ -173,6 +173,12 @@ impl Error {
         Some(hint.to_owned())
     }
 
+    /// Whether it is the options at the start that are not wanted: by a pooler (08P01), or by a server that does not know
+    /// one of them (42704) or its value (22023).
+    pub(crate) fn refuses_options(&self) -> bool {
+        matches!(self.sqlstate(), Some("08P01" | "42704" | "22023"))
+    }
+
     /// Whether a server has answered at all.
     pub(super) fn reached(&self) -> bool {
         !matches!(self, Self::Socket { .. } | Self::Reach { .. } | Self::LookUp { .. } | Self::Timeout { .. })

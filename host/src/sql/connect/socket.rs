@@ -14,19 +14,19 @@ pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
-pub(super) struct Stream {
+pub(super) struct Opened {
     pub(super) stream: Box<dyn Duplex>,
     pub(super) binding: Option<Vec<u8>>,
     /// The address that answered, where it is one of the internet.
     pub(super) peer: Option<IpAddr>,
 }
 
-pub(super) async fn open(host: &Host, attempt: Attempt, settings: &Settings) -> Result<Stream, Error> {
+pub(super) async fn open(host: &Host, attempt: Attempt, settings: &Settings) -> Result<Opened, Error> {
     match host {
         Host::Unix { dir, port } => {
             let path = dir.join(format!(".s.PGSQL.{port}"));
             let stream = UnixStream::connect(&path).await.map_err(|source| Error::Socket { path, source })?;
-            Ok(Stream { stream: Box::new(stream), binding: None, peer: None })
+            Ok(Opened { stream: Box::new(stream), binding: None, peer: None })
         }
         Host::Tcp { name, port, hostaddr } => {
             let stream = match hostaddr {
@@ -38,9 +38,9 @@ pub(super) async fn open(host: &Host, attempt: Attempt, settings: &Settings) -> 
             let peer = stream.peer_addr().ok().map(|address| address.ip());
             let tls = |source| Error::Tls { host: host.to_string(), source };
             match tls::negotiate(stream, attempt, name, settings).await.map_err(tls)? {
-                Outcome::Plain(stream) => Ok(Stream { stream: Box::new(stream), binding: None, peer }),
+                Outcome::Plain(stream) => Ok(Opened { stream: Box::new(stream), binding: None, peer }),
                 Outcome::Encrypted(encrypted) => {
-                    Ok(Stream { binding: encrypted.binding, stream: Box::new(encrypted.stream), peer })
+                    Ok(Opened { binding: encrypted.binding, stream: Box::new(encrypted.stream), peer })
                 }
             }
         }

@@ -14,6 +14,13 @@ pub struct Begin {
     pub statement_timeout: Duration,
 }
 
+impl Begin {
+    /// As a session is started with it. Not with `statement_timeout`, which is for the statements of revisions alone.
+    pub(crate) fn as_options(&self) -> String {
+        format!("-c lock_timeout={} -c {CHECK_INTERVAL}={LOOK_FOR_US}", self.lock_timeout.as_millis())
+    }
+}
+
 /// Undoes what a revision may have left on the session. DISCARD ALL would also drop the migration lock.
 pub(crate) const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; \
                      DISCARD SEQUENCES; DISCARD TEMP";
@@ -58,6 +65,9 @@ pub(crate) struct Defaults {
 
 const CHECK_INTERVAL: &str = "client_connection_check_interval";
 
+/// Milliseconds.
+const LOOK_FOR_US: u128 = 1000;
+
 impl Defaults {
     pub(super) async fn ask(connection: &Connection) -> Result<Self, Error> {
         let statement = format!(
@@ -87,8 +97,6 @@ const SETTINGS: [&str; 6] = [
 
 /// Statements that make the settings of one transaction, each with its `; `.
 pub(super) fn settings(connection: &Connection, options: &Begin) -> String {
-    /// Milliseconds.
-    const LOOK_FOR_US: &str = "1000";
     let Some(defaults) = &connection.defaults else { unreachable!("a first transaction asks for them") };
     let values = [
         options.lock_timeout.as_millis().to_string(),
@@ -100,7 +108,7 @@ pub(super) fn settings(connection: &Connection, options: &Begin) -> String {
     ];
     let mut wanted: Vec<_> = SETTINGS.into_iter().zip(values).collect();
     if defaults.can_look_for_us {
-        wanted.push((CHECK_INTERVAL, LOOK_FOR_US.to_owned()));
+        wanted.push((CHECK_INTERVAL, LOOK_FOR_US.to_string()));
     }
     // Those that the server does not have are not among the defaults.
     wanted.retain(|(name, value)| defaults.values.get(*name).is_some_and(|default| default != value));
