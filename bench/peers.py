@@ -10,9 +10,10 @@ usage: bench/peers.py [noop|apply|components|graph|all] [--n 1000] [--runs 5] [-
 
 A private server is started in a temporary folder and stopped at the end (PostgreSQL's programs: PG_BIN, or the newest of
 /usr/lib/postgresql). Peers that are there are measured, the others are named: ALEMBIC, REFINERY, DBMATE, SQLX are paths of
-their programs. Every tool gets the same SQL. Figures are medians over interleaved runs; memory is the peak of the process.
+their programs. Every tool gets the same SQL. Times are of interleaved runs, in an order that changes from turn to turn; a
+ratio is the median of the turns'; memory is the peak of the process.
 """
-import argparse, glob, os, pathlib, pwd, shutil, statistics, subprocess, sys, tempfile, time
+import argparse, glob, os, pathlib, pwd, random, shutil, statistics, subprocess, sys, tempfile, time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -248,11 +249,11 @@ def installed(tools):
 
 def table(title, rows, base):
     print(f"\n{title}\n  {'':36} {'min s':>8} {'median s':>9} {'max s':>8} {'MiB':>6}  ratio to {base}")
-    reference = statistics.median(time for time, _ in rows[base])
     for name, runs in rows.items():
         times = [time for time, _ in runs]
-        middle = statistics.median(times)
-        print(f"  {name:36} {min(times):8.3f} {middle:9.3f} {max(times):8.3f} {max(m for _, m in runs):6.0f}  {middle / reference:6.2f} x")
+        # Turn by turn: a machine that slows down slows both.
+        ratio = statistics.median(time / reference for time, (reference, _) in zip(times, rows[base]))
+        print(f"  {name:36} {min(times):8.3f} {statistics.median(times):9.3f} {max(times):8.3f} {max(m for _, m in runs):6.0f}  {ratio:6.2f} x")
 
 
 def compare(title, tools, n, runs, root, noop=False):
@@ -268,7 +269,7 @@ def compare(title, tools, n, runs, root, noop=False):
             SERVER.fresh(f"bench_{k}")
             timed(tool, tool.command(folders[tool], f"bench_{k}"), folders[tool])
     for turn in range(runs + 1):
-        for k, tool in enumerate(tools):
+        for k, tool in random.sample(list(enumerate(tools)), len(tools)):
             database = f"bench_{k}"
             if not noop:
                 SERVER.fresh(database)
