@@ -413,3 +413,36 @@ pub(super) fn refuse_irreversible(map: &Map, plan: &Plan) -> Result<(), CliError
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Fate, standing_line};
+
+    #[test]
+    fn where_the_database_stands_is_said_no_surer_than_it_is_known() {
+        let check = |rows: &[&str], done: &[&str], fate: &Fate, expected: &str| {
+            let owned = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+            assert_eq!(standing_line(&owned(rows), &owned(done), false, fate), expected);
+        };
+        check(&[], &[], &Fate::Undone, "the database is at base; nothing was changed");
+        check(&["a"], &["a"], &Fate::Kept, "the database is at `a`; 1 revision done and kept");
+        check(
+            &["a"],
+            &["a"],
+            &Fate::Undone,
+            "the database is at `a`; 1 revision done and kept, the failed one left nothing behind",
+        );
+        check(
+            &["a"],
+            &["a"],
+            &Fate::Undecided("b".to_owned()),
+            "the database is at `a` for now; 1 revision done and kept; whether `b` is applied is not decided yet: the server still works on it, or cannot say",
+        );
+        check(
+            &["a"],
+            &[],
+            &Fate::Loose("b".to_owned()),
+            "the database is at `a`; `b` is not among what is applied, but some of its changes may be",
+        );
+    }
+}
