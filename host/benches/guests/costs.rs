@@ -17,7 +17,7 @@ fn upgrade() -> Result<()> {
         }
         Some("many") => {
             let rows: Vec<_> = (0..count).map(|n| vec![Value::from(n as i64), Value::from("some text")]).collect();
-            sql::execute_many("INSERT INTO bench_many VALUES ($1, $2)", &rows)?;
+            sql::execute_many("INSERT INTO bench_many VALUES ($1, $2)", rows)?;
         }
         Some("rows") => {
             sql::query(&rows_of(count), &[])?;
