@@ -368,3 +368,16 @@ fn the_server_s_own_hint_and_detail_are_passed_on() {
     let stderr = project.wmigrate(["upgrade", "head"]).stderr;
     assert!(stderr.contains("\nhint: ask the owner\n"), "{stderr}");
 }
+
+#[test]
+fn another_programs_lines_of_env_are_passed_over_and_ours_are_not() {
+    let project = project();
+    project.write(".env", "FOO=a b c\nBAR\n");
+    project.ok(["heads"]);
+    for line in ["WMIGRATE_DATABASE_URL=postgres://a b", "export DATABASE_URL", "PGHOST a"] {
+        project.write(".env", format!("FOO=a b c\n{line}\n"));
+        let output = project.wmigrate(["heads"]);
+        assert_eq!(output.code, Some(2), "{line}: {}", output.stderr);
+        assert!(output.stderr.contains("`.env` has a line that is not `NAME=value`"), "{}", output.stderr);
+    }
+}

@@ -37,7 +37,8 @@ impl EnsureVersion {
             let options = LockOptions { wait: project.config.lock_wait };
             let key = Key::of_schema(name);
             lock::acquire(&mut connection, &settings, key, &options, &mut |_| {}, &|| false).await?;
-            schema::ensure(&connection, name).await?;
+            let done = schema::ensure(&connection, name).await;
+            lock::release_after_error(&connection, key, done).await?;
             lock::release(&connection, key).await?;
             let schema = quote_identifier(name);
             printer.talk(&if standing.exists {

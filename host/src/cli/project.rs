@@ -7,7 +7,7 @@ use crate::components::Components;
 use crate::config::Config;
 use crate::embedded;
 use crate::graph::Map;
-use crate::sql::{Begin, Connection, Settings};
+use crate::sql::{Connection, Settings};
 use crate::state::{self, Standing};
 use crate::versions::Versions;
 use std::collections::BTreeMap;
@@ -44,9 +44,7 @@ impl Project {
 
     /// Connects and reads the version rows.
     pub(super) async fn connect(&self, settings: &Settings) -> Result<(Connection, Standing), CliError> {
-        let connection = Connection::open(settings).await?;
-        let standing = state::read(&connection, self.schema()).await?;
-        Ok((connection, standing))
+        self.stand_on(Connection::open(settings).await?).await
     }
 
     /// The same for a session that may run revisions.
@@ -56,8 +54,10 @@ impl Project {
         flags: crate::versions::Limits,
     ) -> Result<(Connection, Standing), CliError> {
         let granted = Components::granted_to_most(&self.config, flags);
-        let begin = Begin { lock_timeout: granted.lock_timeout(), statement_timeout: granted.statement_timeout() };
-        let connection = Connection::open_to_run(settings, &begin).await?;
+        self.stand_on(Connection::open_to_run(settings, granted.lock_timeout()).await?).await
+    }
+
+    async fn stand_on(&self, connection: Connection) -> Result<(Connection, Standing), CliError> {
         let standing = state::read(&connection, self.schema()).await?;
         Ok((connection, standing))
     }
@@ -156,19 +156,41 @@ pub(super) fn cache_folder(environment: &Environment) -> Option<PathBuf> {
         .or_else(|| Some(etcetera::choose_base_strategy().ok()?.cache_dir().join("wmigrate")))
 }
 
+/// Whether a line of `.env` speaks of a variable that we read.
+fn is_ours(line: &str) -> bool {
+    let line = line.trim_start();
+    let line = line.strip_prefix("export").map_or(line, str::trim_start);
+    ["DATABASE_URL", "WMIGRATE_", "PG"].iter().any(|start| line.starts_with(start))
+}
+
 fn dotenv(global: &Global) -> Result<Vec<(String, String)>, CliError> {
-    // Beside the configuration where that is named, otherwise here or above, as people expect of `.env`.
-    let found = match global.config.as_deref().and_then(std::path::Path::parent) {
-        Some(folder) => dotenvy::from_path_iter(folder.join(".env")),
-        None => dotenvy::dotenv_iter(),
+    let wrong = |path: &std::path::Path, what: &str| {
+        CliError::new(Code::Usage, "configuration", format!("`.env` {what}"))
+            .hint(format!("correct {}, or give `--no-dotenv`", path.display()))
     };
-    match found {
-        // It is other programs' file too, and they may write what we cannot read.
-        Ok(variables) => Ok(variables.filter_map(Result::ok).collect()),
-        Err(error) if error.not_found() => Ok(Vec::new()),
-        Err(_) => Err(CliError::new(Code::Usage, "configuration", "`.env` cannot be read")
-            .hint("correct it, or give `--no-dotenv`")),
-    }
+    // Beside the configuration where that is named, otherwise here or above, as people expect of `.env`.
+    let beside = global.config.as_deref().and_then(std::path::Path::parent).map(|folder| folder.join(".env"));
+    let above = || {
+        let here = std::env::current_dir().ok()?;
+        here.ancestors().map(|folder| folder.join(".env")).find(|path| path.is_file())
+    };
+    let Some(path) = beside.or_else(above) else { return Ok(Vec::new()) };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(_) => return Err(wrong(&path, "cannot be read")),
+    };
+    dotenvy::from_read_iter(text.as_bytes())
+        .filter(|line| match line {
+            // It is other programs' file too, and they may write what we cannot read. A line meant for us that was passed
+            // over would send us to another database.
+            Err(dotenvy::Error::LineParse(part, _)) => {
+                text.lines().any(|line| line.contains(part.as_str()) && is_ours(line))
+            }
+            Ok(_) | Err(_) => true,
+        })
+        .collect::<Result<_, _>>()
+        .map_err(|_| wrong(&path, "has a line that is not `NAME=value`"))
 }
 
 /// `-x key=value` over the configuration's `[x]`.

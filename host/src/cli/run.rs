@@ -187,7 +187,8 @@ impl<'a> Job<'a> {
             .await
             .map_err(|error| self.stopped(CliError::from(error)))?;
         if !current && !self.args.dry_run {
-            schema::ensure(&connection, schema).await?;
+            let done = schema::ensure(&connection, schema).await;
+            lock::release_after_error(&connection, key, done).await?;
         }
         // While we waited, whoever had the lock may have done the work.
         let standing = state::read(&connection, schema).await?;
@@ -197,11 +198,11 @@ impl<'a> Job<'a> {
             report_json(&self.printer, &plan, &[], &standing.rows);
             return Ok(());
         }
-        if let Err(mut error) = self.check(&plan, &connection, standing.exists).await {
-            let _ = lock::release(&connection, key).await;
+        let checked = self.check(&plan, &connection, standing.exists).await;
+        lock::release_after_error(&connection, key, checked).await.map_err(|mut error| {
             error.standing = Some(standing_line(&standing.rows, &[], self.args.dry_run, &Fate::Kept));
-            return Err(error);
-        }
+            error
+        })?;
         let runtimes = self.runtimes();
         let watcher = Arc::new(Progress::new(self.printer, plan.steps.len(), self.args.dry_run));
         let run = Run {

@@ -68,7 +68,8 @@ impl Stamp {
             },
         )?;
         if !standing.current {
-            schema::ensure(&connection, project.schema()).await?;
+            let done = schema::ensure(&connection, project.schema()).await;
+            lock::release_after_error(&connection, key, done).await?;
         }
         let mut rows = state::read(&connection, project.schema()).await?.rows;
         let plan = plan::stamp(&project.map, &rows, &self.revisions, self.purge)?;

@@ -4,9 +4,10 @@ use super::connect::{self, CancelHandle, Connected};
 use super::error::{Error, from_driver};
 use super::lock::Key;
 use super::settings::Settings;
-use super::transaction::{Begin, Defaults};
+use super::transaction::{self, Defaults};
 use super::wire::Wire;
 use std::collections::HashMap;
+use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, SimpleQueryMessage, SimpleQueryRow};
@@ -62,10 +63,10 @@ impl Connection {
 
     /// The same for a session that will run revisions: what their transactions need is its default then, and need not be
     /// set in each. Only a saving: what is not the default is set.
-    pub async fn open_to_run(settings: &Settings, begin: &Begin) -> Result<Self, Error> {
+    pub async fn open_to_run(settings: &Settings, lock_timeout: Duration) -> Result<Self, Error> {
         let own = settings.options.as_deref().unwrap_or_default();
         let mut with = settings.clone();
-        with.options = Some(format!("{own} {}", begin.as_options()));
+        with.options = Some(format!("{own} {}", transaction::options(lock_timeout)));
         match Self::open(&with).await {
             Err(Error::Connect(error)) if error.refuses_options() => Self::open(settings).await,
             done => done,

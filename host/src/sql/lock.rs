@@ -129,6 +129,15 @@ pub async fn release(connection: &Connection, key: Key) -> Result<bool, Error> {
     Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
+/// Passes `done` on, and gives the lock back first if it is an error: the end of the session would do that as well, but
+/// whoever comes next could still meet it.
+pub async fn release_after_error<T, E>(connection: &Connection, key: Key, done: Result<T, E>) -> Result<T, E> {
+    if done.is_err() {
+        let _ = release(connection, key).await;
+    }
+    done
+}
+
 /// Who holds the lock now, as far as this role may know.
 pub async fn holder(connection: &Connection, key: Key) -> Result<Option<Holder>, Error> {
     let [high, low] = key.halves();

@@ -15,7 +15,7 @@ mod begin;
 mod finish;
 
 pub use begin::Begin;
-pub(crate) use begin::{Defaults, RESET};
+pub(crate) use begin::{Defaults, RESET, options};
 pub use finish::FinishError;
 
 use super::connection::Connection;

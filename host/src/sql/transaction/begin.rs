@@ -14,11 +14,9 @@ pub struct Begin {
     pub statement_timeout: Duration,
 }
 
-impl Begin {
-    /// As a session is started with it. Not with `statement_timeout`, which is for the statements of revisions alone.
-    pub(crate) fn as_options(&self) -> String {
-        format!("-c lock_timeout={} -c {CHECK_INTERVAL}={LOOK_FOR_US}", self.lock_timeout.as_millis())
-    }
+/// What a session is started with. Not `statement_timeout`, which is for the statements of revisions alone.
+pub(crate) fn options(lock_timeout: Duration) -> String {
+    format!("-c lock_timeout={} -c {CHECK_INTERVAL}={LOOK_FOR_US}", lock_timeout.as_millis())
 }
 
 /// Undoes what a revision may have left on the session. DISCARD ALL would also drop the migration lock.
