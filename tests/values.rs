@@ -30,7 +30,7 @@ impl Session {
         database.psql(SETUP);
         let settings = Settings::resolve(Some(&database.url), &|_| None).unwrap();
         let connection = Connection::open(&settings).await.unwrap();
-        let begin = Begin { lock_timeout: Duration::ZERO, statement_timeout: Duration::ZERO };
+        let begin = Begin { lock_timeout: Duration::ZERO, statement_timeout: Duration::ZERO, timed: true };
         let Ok(mut transaction) = Transaction::begin(connection, &begin).await else { panic!("no transaction") };
         transaction.execute("SET LOCAL timezone = 'UTC'", &[], LIMITS).await.unwrap();
         Self { transaction, _database: database }

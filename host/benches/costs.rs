@@ -95,7 +95,7 @@ fn with_database(folder: &Path, io: &tokio::runtime::Runtime, runtime: &Runtime,
     };
     let server = ensure(&Options::new(folder.join("state")), &search).unwrap();
     let settings = Settings::resolve(Some(&server.url()), &|_| None).unwrap();
-    let begin = Begin { lock_timeout: Duration::from_secs(2), statement_timeout: Duration::ZERO };
+    let begin = Begin { lock_timeout: Duration::from_secs(2), statement_timeout: Duration::ZERO, timed: true };
     let mut connection = io.block_on(Connection::open(&settings)).unwrap();
     io.block_on(connection.batch("preparing", "CREATE TABLE bench_many (id bigint, name text)")).unwrap();
 

@@ -371,7 +371,7 @@ impl Job {
             None if file.language == Language::Wasm => self.assemble().ok().map(|component| component.log_digest()),
             None => {
                 let source = self.source().ok()?.digest;
-                let digest = identity_of_component(&self.built(&source)?).ok()?;
+                let (_, digest) = identity_of_component(&self.built(&source)?).ok()?;
                 Some(format!("{digest} {source}"))
             }
         }
@@ -388,7 +388,10 @@ impl Job {
             let source = self.source()?;
             let digest = match Engine::of(file.language) {
                 Some(engine) => Some(identity_of(engine.digest(), &metadata_of(file), source.text())),
-                None => self.built(&source.digest).and_then(|bytes| identity_of_component(&bytes).ok()),
+                None => {
+                    let built = self.built(&source.digest);
+                    built.and_then(|bytes| Some(identity_of_component(&bytes).ok()?.1))
+                }
             };
             (digest, source.digest, source.had_crlf)
         };
@@ -428,7 +431,7 @@ impl Job {
                     unreachable!("a component's source is its bytes")
                 };
                 let wrong = |error: section::Error| unusable(error.to_string());
-                let digest = identity_of_component(&bytes).map_err(wrong)?;
+                let (code_digest, digest) = identity_of_component(&bytes).map_err(wrong)?;
                 Component {
                     revision: revision.clone(),
                     path: file.path.clone(),
@@ -436,7 +439,7 @@ impl Job {
                     digest,
                     payload: section::payload(&bytes).map_err(wrong)?.map(Into::into),
                     built_with: "component".to_owned(),
-                    code_digest: section::code_digest(&bytes).map_err(wrong)?.to_hex().to_string(),
+                    code_digest,
                     bytes: Bytes::Own(bytes.into()),
                     granted: self.granted()?,
                 }
@@ -509,13 +512,14 @@ impl Job {
             path: file.path.clone(),
             cause: error.to_string(),
         };
+        let (code_digest, digest) = identity_of_component(&bytes).map_err(unusable)?;
         Ok(Component {
             path: file.path.clone(),
-            digest: identity_of_component(&bytes).map_err(unusable)?,
+            digest,
             source: source.digest,
             payload: None,
             built_with,
-            code_digest: section::code_digest(&bytes).map_err(unusable)?.to_hex().to_string(),
+            code_digest,
             bytes: Bytes::Own(bytes.into()),
             granted: self.granted()?,
             revision,
@@ -610,9 +614,11 @@ fn identity_of(code: &str, metadata: &Metadata, payload: Option<&str>) -> String
     hasher.finalize().to_hex().to_string()
 }
 
-fn identity_of_component(bytes: &[u8]) -> Result<String, section::Error> {
-    let code = section::code_digest(bytes)?.to_hex();
-    Ok(identity_of(&code, &section::metadata(bytes)?, section::payload(bytes)?))
+/// The digest of its code, and its identity.
+fn identity_of_component(bytes: &[u8]) -> Result<(String, String), section::Error> {
+    let code = section::code_digest(bytes)?.to_hex().to_string();
+    let identity = identity_of(&code, &section::metadata(bytes)?, section::payload(bytes)?);
+    Ok((code, identity))
 }
 
 /// What is stamped on a revision, and part of its identity.

@@ -19,7 +19,7 @@ pub use interrupt::Interrupt;
 use crate::components::Components;
 use crate::graph::{Direction, Plan, Step};
 use crate::runtime::{Call, Door, Event, Events, Failure, Guest, Outcome, Runtimes, Spent};
-use crate::sql::lock::{Key, jittered};
+use crate::sql::lock::jittered;
 use crate::sql::{Connection, FinishError, Session, Transaction};
 use crate::state::{log, record};
 use ahead::{Ahead, Ready};
@@ -121,7 +121,7 @@ impl Run<'_> {
     }
 
     /// The component of the next step. A request to stop ends the wait for it.
-    async fn next(&self, ahead: &mut Ahead<'_>) -> Result<Ready, Error> {
+    async fn next(&self, ahead: &mut Ahead) -> Result<Ready, Error> {
         let component = tokio::select! {
             component = ahead.take() => component?,
             () = self.options.interrupt.requested() => return Err(Error::Interrupted),
@@ -135,7 +135,7 @@ impl Run<'_> {
         component: &mut Ready,
         mut session: Session,
         rows: &[String],
-        ahead: &mut Ahead<'_>,
+        ahead: &mut Ahead,
     ) -> Result<Session, (Option<Connection>, Error)> {
         let mut retries = Retries::new();
         loop {
@@ -172,7 +172,7 @@ impl Run<'_> {
         component: &mut Ready,
         session: Session,
         rows: &[String],
-        ahead: &mut Ahead<'_>,
+        ahead: &mut Ahead,
     ) -> Result<Session, (Option<Connection>, Error)> {
         let begun = Instant::now();
         let transaction = session
@@ -185,7 +185,7 @@ impl Run<'_> {
         }
         let bookkeeping = self.bookkeeping(component, begun.elapsed(), &transaction, rows);
         // A transaction that waited for its component to be built would hold back vacuum, and a server may end it.
-        let next = ahead.at_hand().await;
+        let next = ahead.at_hand();
         let begin = next.as_ref().map(|next| next.begin());
         let meanwhile = async {
             // First the message goes out.
@@ -263,7 +263,7 @@ impl Run<'_> {
             insert: step.change.insert.clone(),
             before: rows.to_vec(),
         };
-        record::statement(&self.options.schema, &done, transaction.proof(), Key::of_schema(&self.options.schema))
+        record::statement(&self.options.schema, &done, transaction.proof())
     }
 
     async fn give_up(

@@ -65,7 +65,7 @@ pub async fn read(connection: &Connection, schema: &str) -> Result<Standing, Sta
         (false, false) => None,
     };
     let (has_schema, has_table): (bool, bool) = (about.get(3), about.get(4));
-    let found = schema::Found { comment: about.get(2), has_table, has_function: about.get(5) };
+    let found = schema::Found { comment: about.get(2), has_table, has_procedure: about.get(5) };
     let current = has_schema && schema::is_current(schema, &found)?;
     let rows = match rows {
         Ok(rows) => rows.iter().map(|row| row.get(0)).collect(),

@@ -270,27 +270,36 @@ fn the_log_tells_who_ran_what() {
     assert_eq!(project.ok(["log", "1a"]).lines().count(), 1);
 }
 
-/// What the first layout had and the second has not.
-const FIRST_LAYOUT: &str = "DROP FUNCTION wmigrate.record; COMMENT ON SCHEMA wmigrate IS 'wmigrate: layout 1'; \
-    CREATE INDEX log_revision ON wmigrate.log (revision, id); \
-    ALTER TABLE wmigrate.log ADD CHECK (direction IN ('upgrade', 'downgrade', 'stamp')), ADD CHECK (outcome <> 'odd')";
+/// What earlier layouts had and this one has not.
+const EARLIER: [&str; 2] = [
+    "DROP PROCEDURE wmigrate.record; COMMENT ON SCHEMA wmigrate IS 'wmigrate: layout 1'; \
+     CREATE INDEX log_revision ON wmigrate.log (revision, id); \
+     ALTER TABLE wmigrate.log ADD CHECK (direction IN ('upgrade', 'downgrade', 'stamp')), ADD CHECK (outcome <> 'odd')",
+    "DROP PROCEDURE wmigrate.record; COMMENT ON SCHEMA wmigrate IS 'wmigrate: layout 2'; \
+     CREATE FUNCTION wmigrate.record(text, text, text, double precision, text, xid8, bigint, text[], text[], text[]) \
+     RETURNS void LANGUAGE sql AS ''",
+];
 
 #[test]
 fn an_older_layout_is_brought_up_to_date_by_what_writes() {
-    let layout = "SELECT obj_description('wmigrate'::regnamespace), to_regproc('wmigrate.record') IS NOT NULL, \
+    let layout = "SELECT obj_description('wmigrate'::regnamespace), \
+                  (SELECT string_agg(prokind::text, ',') FROM pg_proc WHERE pronamespace = 'wmigrate'::regnamespace), \
                   to_regclass('wmigrate.log_revision') IS NULL, (SELECT count(*) FROM wmigrate.log)";
-    for command in ["upgrade 3c00", "downgrade -1", "stamp 1a00", "ensure_version"] {
+    for (earlier, command) in EARLIER.into_iter().flat_map(|earlier| {
+        ["upgrade 3c00", "downgrade -1", "stamp 1a00", "ensure_version"].map(|command| (earlier, command))
+    }) {
         let (project, filters) = branched_project();
         project.ok(["upgrade", "2b00"]);
-        project.psql(FIRST_LAYOUT);
+        project.psql(earlier);
+        let before = project.psql(layout);
         for reader in ["current", "history", "status", "verify", "log", "upgrade 2b00", "upgrade 3c00 --dry-run"] {
             project.ok(reader.split(' '));
-            assert_eq!(project.psql(layout), "wmigrate: layout 1|f|f|2", "{reader}");
+            assert_eq!(project.psql(layout), before, "{reader}");
         }
         let said = project.wmigrate(command.split(' '));
         assert_eq!(said.code, Some(0), "{}", said.stderr);
         let rows = if command == "ensure_version" { 2 } else { 3 };
-        assert_eq!(project.psql(layout), format!("wmigrate: layout 2|t|t|{rows}"), "{command}");
+        assert_eq!(project.psql(layout), format!("wmigrate: layout 3|p|t|{rows}"), "{command}");
         if command == "ensure_version" {
             assert_eq!(filters.apply(&said.stderr), "brought schema \"wmigrate\" up to date\n");
         }

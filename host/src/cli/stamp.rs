@@ -74,7 +74,7 @@ impl Stamp {
         let mut rows = state::read(&connection, project.schema()).await?.rows;
         let plan = plan::stamp(&project.map, &rows, &self.revisions, self.purge)?;
         let components = Components::open(&project.config, Arc::clone(&project.versions), Policy::default())?;
-        let begin = Begin { lock_timeout: Duration::from_secs(2), statement_timeout: Duration::ZERO };
+        let begin = Begin { lock_timeout: Duration::from_secs(2), statement_timeout: Duration::ZERO, timed: false };
         let mut transaction = Transaction::begin(connection, &begin).await.map_err(|(_, error)| error)?;
         // Rows that are purged go with the first step, or with one of their own.
         let mut purged = plan.purged.clone();
@@ -102,7 +102,7 @@ impl Stamp {
                 insert: change.insert.clone(),
                 before: rows.clone(),
             };
-            let bookkeeping = record::statement(project.schema(), &done, transaction.proof(), key);
+            let bookkeeping = record::statement(project.schema(), &done, transaction.proof());
             transaction.seal(&bookkeeping).await.map_err(|error| crate::runner::Error::of_finish(step, error, None))?;
             change.apply(&mut rows);
         }

@@ -3,7 +3,7 @@
 use super::ahead::{Ahead, Ready};
 use super::{Done, Error, Report, Retries, Run};
 use crate::graph::Plan;
-use crate::sql::{Connection, Session, Transaction};
+use crate::sql::{Begin, Connection, Session, Transaction};
 use crate::state::schema;
 use std::time::{Duration, Instant};
 
@@ -106,7 +106,9 @@ impl Run<'_> {
             Ok(owned) => owned,
             Err(error) => return Err(Failed::of(Some(connection), Error::Sql(error))),
         };
-        let mut transaction = Transaction::begin(connection, &component.begin())
+        // A later step may ask for the time.
+        let begin = Begin { timed: true, ..component.begin() };
+        let mut transaction = Transaction::begin(connection, &begin)
             .await
             .map_err(|(connection, error)| Failed::of(Some(connection), Error::Sql(error)))?;
         if self.schema_current {

@@ -10,6 +10,7 @@ use std::hash::{Hash as _, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine, Store, UpdateDeadline};
 
@@ -54,6 +55,15 @@ pub struct Runtime {
 #[derive(Clone)]
 pub struct Code {
     pre: RevisionPre<State>,
+    timed: bool,
+}
+
+impl Code {
+    /// Whether it can ask for the time: its transaction must then know it.
+    #[must_use]
+    pub fn timed(&self) -> bool {
+        self.timed
+    }
 }
 
 impl Runtime {
@@ -147,7 +157,13 @@ impl Runtime {
         let instance =
             self.linker.instantiate_pre(component).map_err(|error| Error::WrongWorld(format!("{error:#}")))?;
         let pre = RevisionPre::new(instance).map_err(|error| Error::WrongWorld(format!("{error:#}")))?;
-        Ok(Code { pre })
+        let timed = imported.imports(&self.engine).any(|(interface, item)| match item.ty {
+            ComponentItem::ComponentInstance(instance) => {
+                instance.exports(&self.engine).any(|(function, _)| imports::tells_time(interface, function))
+            }
+            _ => false,
+        });
+        Ok(Code { pre, timed })
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Proof {
 pub struct Transaction {
     pub(super) connection: Connection,
     proof: Proof,
-    now: i64,
+    now: Option<i64>,
     pub(super) savepoints: Vec<u32>,
     pub(super) next_savepoint: u32,
     /// The last error the server gave inside it: what a revision may have swallowed.
@@ -53,9 +53,10 @@ impl Transaction {
                 Err(error) => return Err((connection, error)),
             }
         }
+        let reset = format!("{RESET}{}", begin::renew_lock(&connection));
         let statements = begin::begin(&connection, options);
         let (reset, rows) = tokio::join!(
-            connection.batch("resetting the session", RESET),
+            connection.batch("resetting the session", &reset),
             connection.batch_rows("beginning a transaction", &statements)
         );
         match reset.and(rows) {
@@ -68,15 +69,15 @@ impl Transaction {
     fn begun(mut connection: Connection, said: Option<&SimpleQueryRow>) -> Self {
         connection.types.retain(|(oid, _), _| *oid < FIRST_USER_OID);
         connection.wire.expect_utf8();
-        let text = |index| said.and_then(|row| row.get(index)).unwrap_or_default();
-        let proof = Proof { xid: text(0).to_owned() };
-        let now = begin::microseconds(text(1)).unwrap_or(0);
+        let text = |index| said.and_then(|row| row.try_get(index).ok().flatten());
+        let proof = Proof { xid: text(0).unwrap_or_default().to_owned() };
+        let now = text(1).and_then(begin::microseconds);
         Self { connection, proof, now, savepoints: Vec::new(), next_savepoint: 1, last_error: None }
     }
 
-    /// Start of the transaction in microseconds since 2000-01-01 UTC.
+    /// Start of the transaction in microseconds since 2000-01-01 UTC, if it was begun as one that is timed.
     #[must_use]
-    pub fn now(&self) -> i64 {
+    pub fn now(&self) -> Option<i64> {
         self.now
     }
 

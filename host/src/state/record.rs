@@ -1,4 +1,4 @@
-//! The bookkeeping of one step: one call of the function in `record.sql`, which checks everything that the step rests on
+//! The bookkeeping of one step: one call of the procedure in `record.sql`, which checks everything that the step rests on
 //! (the transaction, the version rows, the migration lock) and then writes version rows and log row.
 
 use super::log::HOST_VERSION;
@@ -39,24 +39,25 @@ pub enum Doubt {
 const DOUBTS: [(&str, Doubt); 3] =
     [("wmigrate: transaction", Doubt::Transaction), ("wmigrate: lock", Doubt::Lock), ("wmigrate: rows", Doubt::Rows)];
 
-/// The statement that creates the function.
+/// The statement that creates the procedure.
 pub(super) fn create(schema: &str) -> String {
     let [(transaction, _), (lock, _), (rows, _)] = DOUBTS;
     include_str!("record.sql")
         .trim_end()
         .replace("{schema}", &quote_identifier(schema))
+        .replace("{key}", &format!("'{}'", Key::of_schema(schema)))
         .replace("{transaction}", transaction)
         .replace("{lock}", lock)
         .replace("{rows}", rows)
 }
 
-/// The statement that does the bookkeeping of `step` in the transaction of `proof`, under the lock of `key`.
+/// The statement that does the bookkeeping of `step` in the transaction of `proof`.
 #[must_use]
-pub fn statement(schema: &str, step: &Step, proof: &Proof, key: Key) -> String {
+pub fn statement(schema: &str, step: &Step, proof: &Proof) -> String {
     let mut before = step.before.clone();
     before.sort_unstable();
     format!(
-        "SELECT {}.record({}, {}, {}, '{}', {}, {}, '{key}', {}, {}, {})",
+        "CALL {}.record({}, {}, {}, '{}', {}, {}, {}, {}, {})",
         quote_identifier(schema),
         quote_literal(&step.revision),
         quote_literal(step.direction),
@@ -77,10 +78,14 @@ fn array(texts: &[String]) -> String {
     quote_literal(&format!("{{{}}}", quoted.join(",")))
 }
 
-/// Which doubt an error of the function stands for.
+/// Which doubt an error of the procedure stands for.
 #[must_use]
 pub fn doubt_of(error: &SqlError) -> Option<Doubt> {
-    if error.sqlstate == "23505" && error.fields.iter().any(|(name, value)| name == "table" && value == "version") {
+    /// `not_null_violation` and `unique_violation`.
+    const REFUSED_BY_TABLE: [&str; 2] = ["23502", "23505"];
+    if REFUSED_BY_TABLE.contains(&error.sqlstate.as_str())
+        && error.fields.iter().any(|(name, value)| name == "table" && value == "version")
+    {
         return Some(Doubt::Rows);
     }
     DOUBTS.iter().find(|(mark, _)| error.message.contains(mark)).map(|(_, doubt)| *doubt)

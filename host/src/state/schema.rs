@@ -6,7 +6,7 @@ use super::StateError;
 use crate::sql::{Connection, Error, quote_identifier, quote_literal};
 
 /// The layout this version writes.
-const LAYOUT: u32 = 2;
+const LAYOUT: u32 = 3;
 
 const COMMENT: &str = "wmigrate: layout ";
 
@@ -14,14 +14,14 @@ const COMMENT: &str = "wmigrate: layout ";
 pub(super) struct Found<'a> {
     pub(super) comment: Option<&'a str>,
     pub(super) has_table: bool,
-    pub(super) has_function: bool,
+    pub(super) has_procedure: bool,
 }
 
 /// Whether the schema is one of ours, and as this version writes it.
 pub(super) fn is_current(schema: &str, found: &Found<'_>) -> Result<bool, StateError> {
     let layout =
         found.comment.and_then(|text| text.strip_prefix(COMMENT)).and_then(|number| number.trim().parse().ok());
-    let whole = found.has_table && found.has_function;
+    let whole = found.has_table && found.has_procedure;
     match layout {
         Some(found) if found > LAYOUT => Err(StateError::TooNew { schema: schema.to_owned(), found, known: LAYOUT }),
         Some(found) => Ok(whole && found == LAYOUT),
@@ -45,7 +45,7 @@ pub fn statements(schema: &str) -> Vec<String> {
 }
 
 /// What brings an older layout up to date, on top of those.
-fn changes(schema: &str) -> [String; 2] {
+fn changes(schema: &str) -> [String; 3] {
     let name = quote_identifier(schema);
     // Layout 1 had what each revision paid for without need.
     [
@@ -53,6 +53,10 @@ fn changes(schema: &str) -> [String; 2] {
         format!(
             "ALTER TABLE {name}.log DROP CONSTRAINT IF EXISTS log_direction_check, \
              DROP CONSTRAINT IF EXISTS log_outcome_check"
+        ),
+        // Layout 2 had a function where there is a procedure now.
+        format!(
+            "DROP FUNCTION IF EXISTS {name}.record(text, text, text, double precision, text, xid8, bigint, text[], text[], text[])"
         ),
     ]
 }
@@ -98,25 +102,25 @@ mod tests {
 
     #[test]
     fn a_schema_is_ours_ours_to_come_or_foreign() {
-        let check = |comment, has_table, has_function, expected: &str| {
-            let got = match is_current("wmigrate", &Found { comment, has_table, has_function }) {
+        let check = |comment, has_table, has_procedure, expected: &str| {
+            let got = match is_current("wmigrate", &Found { comment, has_table, has_procedure }) {
                 Ok(true) => "current".to_owned(),
                 Ok(false) => "to be created".to_owned(),
                 Err(error) => error.to_string(),
             };
             assert_eq!(got, expected);
         };
-        check(Some("wmigrate: layout 2"), true, true, "current");
-        check(Some("wmigrate: layout 2"), true, false, "to be created");
-        check(Some("wmigrate: layout 1"), true, false, "to be created");
+        check(Some("wmigrate: layout 3"), true, true, "current");
+        check(Some("wmigrate: layout 3"), true, false, "to be created");
+        check(Some("wmigrate: layout 2"), true, true, "to be created");
         check(None, true, true, "current");
         check(None, false, false, "to be created");
         check(Some("edited by hand"), true, true, "current");
         check(
-            Some("wmigrate: layout 3"),
+            Some("wmigrate: layout 4"),
             true,
             true,
-            "schema `wmigrate` has layout 3, and this wmigrate knows layouts up to 2",
+            "schema `wmigrate` has layout 4, and this wmigrate knows layouts up to 3",
         );
         check(Some("billing"), false, false, "schema `wmigrate` exists, and it is not one of wmigrate's");
     }

@@ -60,8 +60,11 @@ pub fn read_source(file: &File) -> Result<Source, Error> {
 
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let io = |source| Error::Io { path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    fs::File::open(path).map_err(io)?.take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
+    let file = fs::File::open(path).map_err(io)?;
+    // With room for one more byte the end is seen by the read that reaches it.
+    let size = file.metadata().map_err(io)?.len().min(limit) + 1;
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
     if bytes.len() as u64 > limit {
         return Err(Error::TooLarge { path: path.to_owned(), size: bytes.len() as u64, limit });
     }

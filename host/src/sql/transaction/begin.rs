@@ -12,6 +12,8 @@ pub struct Begin {
     pub lock_timeout: Duration,
     /// `statement_timeout`; zero is none.
     pub statement_timeout: Duration,
+    /// Whether its start will be asked for.
+    pub timed: bool,
 }
 
 /// What a session is started with. Not `statement_timeout`, which is for the statements of revisions alone.
@@ -19,28 +21,31 @@ pub(crate) fn options(lock_timeout: Duration) -> String {
     format!("-c lock_timeout={} -c {CHECK_INTERVAL}={LOOK_FOR_US}", lock_timeout.as_millis())
 }
 
-/// Undoes what a revision may have left on the session. DISCARD ALL would also drop the migration lock.
-pub(crate) const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; \
-                     DISCARD SEQUENCES; DISCARD TEMP";
+/// Undoes what a revision may have left on the session, its role aside. DISCARD ALL would also drop the migration lock.
+pub(super) const RESET_SETTINGS: &str =
+    "RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD SEQUENCES; DISCARD TEMP";
 
-/// The statements that begin a transaction, as one message. The last one gives its id and its start. The reset is a message
-/// before it: as a part of the transaction it would be undone with it, and come too late for what a transaction takes from
-/// the session when it begins.
-///
-/// The migration lock is taken for the transaction before the session's hold is, with all other advisory locks that a
-/// revision may have left, given up and taken anew: so it is never free.
+/// The same with the role: first, because the rest is the host's.
+pub(crate) const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; \
+                                RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD SEQUENCES; DISCARD TEMP";
+
+/// The statements that begin a transaction, as one message. The last one gives its id and, where it is wanted, its start. The
+/// reset is a message before it: as a part of the transaction it would be undone with it, and come too late for what a
+/// transaction takes from the session when it begins.
 pub(super) fn begin(connection: &Connection, options: &Begin) -> String {
-    let lock = connection.lock.map(|key| {
+    let start = if options.timed { ", extract(epoch FROM pg_catalog.now())" } else { "" };
+    format!("BEGIN; {}SELECT pg_catalog.pg_current_xact_id(){start}", settings(connection, options))
+}
+
+/// The statement that gives up all advisory locks that a revision may have left, but not the migration lock: that is never
+/// free, as the statement's transaction takes it before. What is recorded does the same.
+pub(super) fn renew_lock(connection: &Connection) -> String {
+    connection.lock.map_or_else(String::new, |key| {
         format!(
-            ", pg_catalog.pg_advisory_xact_lock({key}), pg_catalog.pg_advisory_unlock_all(), \
+            "; SELECT pg_catalog.pg_advisory_xact_lock({key}), pg_catalog.pg_advisory_unlock_all(), \
              pg_catalog.pg_advisory_lock({key})"
         )
-    });
-    format!(
-        "BEGIN; {}SELECT pg_catalog.pg_current_xact_id(), extract(epoch FROM pg_catalog.now()){}",
-        settings(connection, options),
-        lock.unwrap_or_default()
-    )
+    })
 }
 
 /// Microseconds since 2000-01-01 UTC, where PostgreSQL counts from, of an `epoch` as the server writes it.
@@ -115,7 +120,12 @@ pub(super) fn settings(connection: &Connection, options: &Begin) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::microseconds;
+    use super::{RESET, RESET_SETTINGS, microseconds};
+
+    #[test]
+    fn the_resets_differ_by_the_role_alone() {
+        assert_eq!(RESET.strip_suffix(RESET_SETTINGS), Some("RESET SESSION AUTHORIZATION; RESET ROLE; "));
+    }
 
     #[test]
     fn a_start_is_read_to_the_microsecond() {

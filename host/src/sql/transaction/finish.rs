@@ -1,6 +1,6 @@
 //! How a transaction ends.
 
-use super::begin::{Begin, RESET, begin};
+use super::begin::{Begin, RESET, RESET_SETTINGS, begin};
 use super::{Proof, Session, Transaction};
 use crate::bindings::SqlError;
 use crate::sql::Connection;
@@ -72,8 +72,8 @@ impl Transaction {
         last: Option<&str>,
         next: Option<&Begin>,
     ) -> Result<Session, (Option<Connection>, FinishError)> {
-        // The seal is a part of the reset already.
-        let reset = next.map(|_| RESET.trim_start_matches("RESET SESSION AUTHORIZATION; RESET ROLE; "));
+        // The seal has reset the role.
+        let reset = next.map(|_| RESET_SETTINGS);
         let statements: Vec<_> = SEAL.into_iter().chain(last).chain(["COMMIT"]).chain(reset).collect();
         let statements = statements.join("; ");
         let commits = self.connection.wire.commits();
