@@ -253,7 +253,7 @@ fn db_starts_stops_and_resets() {
 
     project.ok(["db", "stop"]);
     try_psql(&url, "SELECT 1").unwrap_err();
-    project.ok(["db", "stop"]);
+    assert_eq!(project.ok(["db", "stop", "--json"]), "{\n  \"stopped\": false\n}\n");
 
     project.ok(["db", "start"]);
     assert_eq!(psql(&url, "SELECT count(*) FROM kept"), "0");

@@ -388,10 +388,10 @@ impl Job {
             let source = self.source()?;
             let digest = match Engine::of(file.language) {
                 Some(engine) => Some(identity_of(engine.digest(), &metadata_of(file), source.text())),
-                None => {
-                    let built = self.built(&source.digest);
-                    built.and_then(|bytes| Some(identity_of_component(&bytes).ok()?.1))
-                }
+                None => self
+                    .built(&source.digest)
+                    .and_then(|bytes| identity_of_component(&bytes).ok())
+                    .map(|(_, identity)| identity),
             };
             (digest, source.digest, source.had_crlf)
         };

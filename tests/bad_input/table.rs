@@ -447,6 +447,15 @@ pub const CASES: &[Case] = &[
          the database is at `2b00`; nothing was changed",
     ),
     case(
+        "a marker that stands there twice",
+        &[("3c00_bad.sql", Sql("-- wmigrate:upgrade\nCREATE TABLE t ();\n-- wmigrate:upgrade\nDROP TABLE t;\n"))],
+        "upgrade head",
+        1,
+        "error: revision `3c00`: [PROJECT]/versions/3c00_bad.sql:9:1: `-- wmigrate:upgrade` stands here a second time
+         hint: put the statements of one direction into one section
+         the database is at `2b00`; nothing was changed",
+    ),
+    case(
         "statements above the first marker",
         &[("3c00_bad.sql", Sql("CREATE TABLE t ();\n-- wmigrate:downgrade\nDROP TABLE t;\n"))],
         "upgrade head",

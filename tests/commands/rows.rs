@@ -335,6 +335,12 @@ fn ensure_version_makes_the_schema_and_nothing_else() {
          err created schema \"wmigrate\"
          $ wmigrate ensure_version
          exit 0
+         $ wmigrate ensure_version --json
+         exit 0
+         out {
+         out   \"did\": \"nothing\",
+         out   \"schema\": \"wmigrate\"
+         out }
          $ wmigrate current
          exit 0",
     );

@@ -49,22 +49,31 @@ impl Db {
                     printer.talk(&format!("running, pid {}, log {}", server.pid(), server.log_path().display()));
                 }
             }
-            Action::Stop => match Server::running(&options)? {
-                Some(server) => {
+            Action::Stop => {
+                let server = Server::running(&options)?;
+                let stopped = server.is_some();
+                if let Some(server) = server {
                     server.stop()?;
-                    printer.talk("stopped");
                 }
-                None => printer.talk("it was not running"),
-            },
+                if printer.json {
+                    printer.json(&json!({ "stopped": stopped }));
+                } else {
+                    printer.talk(if stopped { "stopped" } else { "it was not running" });
+                }
+            }
             Action::Reset => {
                 confirm(global)?;
                 reset(&options)?;
-                printer.talk("its data is gone; the next start begins with an empty database");
+                if printer.json {
+                    printer.json(&json!({ "reset": true }));
+                } else {
+                    printer.talk("its data is gone; the next start begins with an empty database");
+                }
             }
             Action::Url => {
                 let server = start()?;
                 if printer.json {
-                    printer.json(&serde_json::json!({ "url": server.url() }));
+                    printer.json(&json!({ "url": server.url() }));
                 } else {
                     printer.lines([server.url()]);
                 }

@@ -8,6 +8,7 @@ use crate::sql::lock::{self, Key};
 use crate::sql::{LockOptions, quote_identifier};
 use crate::state::schema;
 use clap::Args;
+use serde_json::json;
 
 /// Create wmigrate's schema in the database, or bring an older one up to date.
 #[derive(Args)]
@@ -28,7 +29,13 @@ impl EnsureVersion {
         let settings = project.settings(global, printer)?;
         block_on(async {
             let (mut connection, standing) = project.connect(&settings).await?;
+            let said = |what: &str| {
+                if printer.json {
+                    printer.json(&json!({ "schema": name, "did": what }));
+                }
+            };
             if standing.current {
+                said("nothing");
                 return Ok(());
             }
             if let Some(reason) = standing.read_only {
@@ -41,11 +48,13 @@ impl EnsureVersion {
             lock::release_after_error(&connection, key, done).await?;
             lock::release(&connection, key).await?;
             let schema = quote_identifier(name);
-            printer.talk(&if standing.exists {
-                format!("brought schema {schema} up to date")
+            if standing.exists {
+                said("update");
+                printer.talk(&format!("brought schema {schema} up to date"));
             } else {
-                format!("created schema {schema}")
-            });
+                said("create");
+                printer.talk(&format!("created schema {schema}"));
+            }
             Ok(())
         })
     }

@@ -5,10 +5,11 @@ use crate::components::{Component, Granted, Job};
 use crate::graph::{Plan, Step};
 use crate::runtime::{Code, Guest, Runtime, Runtimes};
 use crate::sql::Begin;
-use std::collections::VecDeque;
+use std::any::Any;
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 
 /// A component with its compiled code.
 pub(super) struct Ready {
@@ -40,26 +41,25 @@ impl Ready {
 pub(super) struct Ahead {
     next: Option<Result<Ready, Error>>,
     shelf: Arc<Shelf>,
-    worker: JoinHandle<()>,
 }
 
 impl Ahead {
     pub(super) fn new(run: &Run<'_>, plan: &Plan) -> Self {
-        let steps: Vec<_> = plan.steps.iter().map(|step| (step.clone(), run.components.job(&step.revision))).collect();
-        let runtimes = Arc::clone(run.runtimes);
-        let watcher = Arc::clone(&run.watcher);
-        let shelf = Arc::new(Shelf::default());
-        let worker = Worker(Arc::clone(&shelf));
-        let worker = tokio::task::spawn_blocking(move || {
-            for (step, job) in steps {
-                let component = prepare(step, &job, &runtimes, &*watcher);
-                let failed = component.is_err();
-                if !worker.put(component) || failed {
-                    return;
+        let todo = plan.steps.iter().map(|step| (step.clone(), run.components.job(&step.revision))).collect();
+        let shelf = Arc::new(Shelf { state: Mutex::new(State { todo, ..State::default() }), ..Shelf::default() });
+        for helps in [false, true, true] {
+            let shelf = Arc::clone(&shelf);
+            let runtimes = Arc::clone(run.runtimes);
+            let watcher = Arc::clone(&run.watcher);
+            tokio::task::spawn_blocking(move || {
+                while let Some((index, step, job)) = shelf.work(helps) {
+                    let prepared = catch_unwind(AssertUnwindSafe(|| prepare(step, &job, &runtimes, &*watcher)));
+                    shelf
+                        .put(index, prepared.unwrap_or_else(|panic| Err(Error::Preparing { cause: text_of(&*panic) })));
                 }
-            }
-        });
-        Self { next: None, shelf, worker }
+            });
+        }
+        Self { next: None, shelf }
     }
 
     /// The component of the next step. Dropped while it waits, it has lost nothing.
@@ -67,10 +67,6 @@ impl Ahead {
         loop {
             if let Some(next) = self.next.take().or_else(|| self.shelf.take()) {
                 return next;
-            }
-            if self.shelf.lock().closed {
-                let cause = (&mut self.worker).await.expect_err("as many components are put there as there are steps");
-                return Err(Error::Preparing { cause: cause.to_string() });
             }
             self.shelf.more.notified().await;
         }
@@ -87,24 +83,38 @@ impl Ahead {
 
 impl Drop for Ahead {
     fn drop(&mut self) {
-        self.shelf.close();
+        self.shelf.lock().closed = true;
+        self.shelf.room.notify_one();
+        self.shelf.need.notify_all();
     }
 }
 
-/// Between the run and its worker: one thread, as more would take processors that the server may need.
+/// Between the run and those who work for it. One does what there is to do; the others help while the run has to wait, which
+/// it does for compilers. More would only take processors that the server may need.
 #[derive(Default)]
 struct Shelf {
     state: Mutex<State>,
     /// The worker waits for it.
     room: Condvar,
+    /// Those who help wait for it.
+    need: Condvar,
     /// The run waits for it.
     more: Notify,
 }
 
 #[derive(Default)]
 struct State {
-    ready: VecDeque<Result<Ready, Error>>,
-    /// One of the two has gone.
+    todo: VecDeque<(Step, Job)>,
+    /// Those that a worker has taken, and those that the run has.
+    begun: usize,
+    taken: usize,
+    /// By the number of the step.
+    ready: BTreeMap<usize, Result<Ready, Error>>,
+    /// The run waits.
+    wanted: bool,
+    /// The worker waits until few are left.
+    resting: bool,
+    /// The run is over.
     closed: bool,
 }
 
@@ -113,51 +123,68 @@ struct State {
 const FULL: usize = 8;
 const LOW: usize = 2;
 
+impl State {
+    fn has_room(&mut self, helps: bool) -> bool {
+        let ahead = self.begun - self.taken;
+        if ahead >= FULL {
+            self.resting = true;
+        } else if ahead <= LOW {
+            self.resting = false;
+        }
+        !self.resting && (self.wanted || !helps)
+    }
+}
+
 impl Shelf {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no holder of this lock panics")
     }
 
+    /// What a worker is to do next; it waits for it. None: there is nothing more to do.
+    fn work(&self, helps: bool) -> Option<(usize, Step, Job)> {
+        let waits = |state: &mut State| !state.closed && !state.todo.is_empty() && !state.has_room(helps);
+        let calls = if helps { &self.need } else { &self.room };
+        let mut state = calls.wait_while(self.lock(), waits).expect("no holder of this lock panics");
+        if state.closed {
+            return None;
+        }
+        let (step, job) = state.todo.pop_front()?;
+        state.begun += 1;
+        Some((state.begun - 1, step, job))
+    }
+
+    fn put(&self, index: usize, component: Result<Ready, Error>) {
+        let mut state = self.lock();
+        if component.is_err() {
+            // The run ends here.
+            state.todo.clear();
+        }
+        state.ready.insert(index, component);
+        if state.wanted && index == state.taken {
+            self.more.notify_one();
+        }
+    }
+
     fn take(&self) -> Option<Result<Ready, Error>> {
         let mut state = self.lock();
-        let next = state.ready.pop_front()?;
-        if state.ready.len() == LOW {
+        let index = state.taken;
+        let next = state.ready.remove(&index);
+        let wanted = next.is_none();
+        if wanted && !state.wanted {
+            self.need.notify_all();
+        }
+        state.taken += usize::from(!wanted);
+        if !wanted && state.begun - state.taken == LOW {
             self.room.notify_one();
         }
-        Some(next)
-    }
-
-    fn close(&self) {
-        self.lock().closed = true;
-        self.room.notify_one();
-        self.more.notify_one();
+        state.wanted = wanted;
+        next
     }
 }
 
-/// The worker's end. Dropped however the worker ends.
-struct Worker(Arc<Shelf>);
-
-impl Worker {
-    /// False: nobody wants more.
-    fn put(&self, component: Result<Ready, Error>) -> bool {
-        let Self(shelf) = self;
-        let mut state = shelf.lock();
-        state.ready.push_back(component);
-        shelf.more.notify_one();
-        if state.ready.len() >= FULL {
-            state = shelf
-                .room
-                .wait_while(state, |state| state.ready.len() > LOW && !state.closed)
-                .expect("no holder of this lock panics");
-        }
-        !state.closed
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        self.0.close();
-    }
+fn text_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("a panic").to_owned()
 }
 
 /// Blocking: from a moment, for a component that is compiled already, to as long as a build takes.

@@ -86,10 +86,18 @@ pub fn check(text: &str) -> Result<(), Finding> {
 /// first marker.
 fn check_markers(text: &str) -> Result<(), Finding> {
     let mut head = String::new();
-    let mut marked = false;
+    let mut seen: Vec<Way> = Vec::new();
     for (index, line) in text.lines().enumerate() {
-        if marker(line).is_some() {
-            marked = true;
+        if let Some(way) = marker(line) {
+            if seen.contains(&way) {
+                return Err(Finding {
+                    line: u32::try_from(index + 1).unwrap_or(u32::MAX),
+                    column: 1,
+                    message: format!("`{}` stands here a second time", line.trim()),
+                    hint: "put the statements of one direction into one section".to_owned(),
+                });
+            }
+            seen.push(way);
         } else if is_nearly_marker(line) {
             return Err(Finding {
                 line: u32::try_from(index + 1).unwrap_or(u32::MAX),
@@ -110,13 +118,13 @@ fn check_markers(text: &str) -> Result<(), Finding> {
                 hint: "begin the sections with `-- wmigrate:upgrade` and `-- wmigrate:downgrade`".to_owned(),
             });
         }
-        if !marked {
+        if seen.is_empty() {
             head.push_str(line);
             head.push('\n');
         }
     }
     // What cannot be split here is reported with its section, or means nothing.
-    let first = if marked { split::split(&head).ok().and_then(|all| all.into_iter().next()) } else { None };
+    let first = if seen.is_empty() { None } else { split::split(&head).ok().and_then(|all| all.into_iter().next()) };
     first.map_or(Ok(()), |statement| {
         Err(Finding {
             line: statement.line,
