@@ -114,7 +114,7 @@ fn where_a_new_revision_goes() {
         "$ wmigrate revision -m x
          exit 10
          err error: multiple head revisions are present for given argument `head`: `5e00`, `6f00`; please specify a specific target revision, `<branchname>@head` to narrow to a specific head, or `heads` for all heads
-         err hint: `wmigrate merge heads -m \"…\"` makes one head of them; `wmigrate upgrade heads` goes to all
+         err hint: `--head <revision>` builds on one of them; `wmigrate merge heads -m \"…\"` makes one head of them first
          $ wmigrate revision -m x --head 2b00
          exit 10
          err error: Revision 2b00 is not a head revision; please specify --splice to create a new branch from this revision

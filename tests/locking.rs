@@ -247,6 +247,30 @@ fn a_revision_that_shares_the_lock_is_rolled_back() {
 }
 
 #[test]
+fn a_held_cursor_does_not_run_after_the_last_check() {
+    let project = Project::new();
+    let up = "DO $$ BEGIN EXECUTE 'DECLARE c CURSOR WITH HOLD FOR SELECT pg_advisory_unlock_all()'; END $$;";
+    project.sql("a1", "", "holder", up, "SELECT 1;");
+    project.sql("a2", "a1", "next", "SELECT 1;", "SELECT 1;");
+    project.ok(["upgrade", "head"]);
+    assert_eq!(log(&project), "a1|upgrade|ok\na2|upgrade|ok");
+}
+
+#[test]
+fn a_retry_does_not_take_back_a_lock_that_was_given_away() {
+    let project = Project::new();
+    project.sql("a1", "", "one", "CREATE TABLE a (id int);", "DROP TABLE a;");
+    project.ok(["upgrade", "head"]);
+    project.sql("a2", "a1", "thief", "SELECT pg_advisory_unlock_all();\nLOCK TABLE a;", "SELECT 1;");
+    let blocker = Session::open(project.url());
+    blocker.run("BEGIN; LOCK TABLE a");
+    let output = project.wmigrate(["upgrade", "head", "--lock-timeout", "50 ms"]);
+    assert_says(&output, 1, &["a revision has given the migration lock away", "run the same command again"]);
+    blocker.run("COMMIT");
+    assert_eq!(project.psql("SELECT count(*) FROM wmigrate.version"), "1");
+}
+
+#[test]
 fn a_failed_run_leaves_no_lock() {
     let project = Project::new();
     project.sql("a1", "", "broken", "SELECT 1 / 0;", "SELECT 1;");

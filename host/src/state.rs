@@ -50,10 +50,10 @@ pub async fn read(connection: &Connection, schema: &str) -> Result<Standing, Sta
         "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only') = 'on', \
          pg_catalog.obj_description(pg_catalog.to_regnamespace({0}), 'pg_namespace'), \
          pg_catalog.to_regnamespace({0}) IS NOT NULL, \
-         pg_catalog.to_regclass({1}) IS NOT NULL, pg_catalog.to_regproc({2}) IS NOT NULL",
+         pg_catalog.to_regclass({1}) IS NOT NULL, pg_catalog.to_regprocedure({2}) IS NOT NULL",
         quote_literal(&name),
         quote_literal(&format!("{name}.version")),
-        quote_literal(&format!("{name}.record")),
+        quote_literal(&record::signature(schema)),
     );
     let select = format!("SELECT revision FROM {name}.version ORDER BY revision COLLATE \"C\"");
     let (about, rows) = tokio::join!(connection.query(doing, &about, &[]), connection.query(doing, &select, &[]));

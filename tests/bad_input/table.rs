@@ -569,7 +569,7 @@ pub const SERVERS: &[Row] = &[
         &["upgrade head", "stamp head", "ensure_version"],
         1,
         "error: the database refused while creating the schema for its bookkeeping: permission denied for database [DATABASE] (SQLSTATE 42501)
-         hint: the role needs CREATE on the database for the first run, and owns the schema `wmigrate` after it: GRANT CREATE ON DATABASE … TO …",
+         hint: the role needs CREATE on the database for the first run, and owns wmigrate's schema after it: GRANT CREATE ON DATABASE … TO …; where it is another role's, that role runs `wmigrate ensure_version`",
     ),
     row(
         "a read-only server",

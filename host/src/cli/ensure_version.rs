@@ -23,7 +23,7 @@ impl EnsureVersion {
         let project = Project::load(global)?;
         let name = project.schema();
         if self.sql {
-            printer.lines(schema::statements(name).iter().map(|statement| format!("{statement};")));
+            printer.lines(schema::statements_for(name, None).iter().map(|statement| format!("{statement};")));
             return Ok(());
         }
         let settings = project.settings(global, printer)?;

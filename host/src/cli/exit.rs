@@ -176,6 +176,7 @@ impl From<sql::Error> for CliError {
             sql::Error::Lost { .. } => (Code::Unknown, "connection_lost"),
             sql::Error::Refused { .. } => (Code::Failed, "database"),
             sql::Error::Locked { .. } => (Code::Lock, "lock_timeout"),
+            sql::Error::LockLost => (Code::Failed, "lock_lost"),
             sql::Error::Pooler => (Code::Failed, "pooler"),
             sql::Error::TooOld(_) => (Code::Failed, "server_version"),
             sql::Error::ReadOnly(_) => (Code::Failed, "read_only"),

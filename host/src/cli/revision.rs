@@ -106,7 +106,15 @@ fn folder_for(project: &Project, new: &NewRevision, folder: Option<&Path>) -> Re
 
 /// The parents that `--head` names. A parent that is no head makes a branch, which must be asked for.
 fn parents(map: &Map, target: &str, splice: bool) -> Result<Vec<String>, CliError> {
-    let found: Vec<_> = if target == "head" && map.revisions().is_empty() { Vec::new() } else { map.find(target)? };
+    let found: Vec<_> = match map.find(target) {
+        _ if target == "head" && map.revisions().is_empty() => Vec::new(),
+        Err(error @ graph::Error::MultipleHeads { .. }) => {
+            return Err(CliError::from(error).hint(
+                "`--head <revision>` builds on one of them; `wmigrate merge heads -m \"…\"` makes one head of them first",
+            ));
+        }
+        found => found?,
+    };
     if !splice {
         for parent in &found {
             if map.children(&parent.id).next().is_some() {

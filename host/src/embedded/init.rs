@@ -100,7 +100,7 @@ fn initdb(data: &Path, binaries: &Binaries, identity: Option<Identity>) -> Resul
     let run = |locale: &[&str]| -> Result<Output, Error> {
         let program = binaries.program("initdb");
         command(&program, data, identity)
-            .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions"])
+            .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"])
             .args(locale)
             .arg("-D")
             .arg(data)

@@ -34,6 +34,9 @@ pub enum Error {
         /// Who has it.
         holder: Option<super::Holder>,
     },
+    /// The migration lock was ours and is not any more.
+    #[error("a revision has given the migration lock away")]
+    LockLost,
     /// A transaction pooler stands between us and the server.
     #[error(
         "a transaction pooler stands between wmigrate and the server: two transactions of one connection do not stay on one session"
@@ -59,6 +62,7 @@ impl Error {
             Self::Connect(_)
             | Self::Lost { .. }
             | Self::Locked { .. }
+            | Self::LockLost
             | Self::Pooler
             | Self::TooOld(_)
             | Self::ReadOnly(_)
@@ -74,13 +78,13 @@ impl Error {
             Self::Lost { .. } => Some("run `wmigrate status` to see where the database stands, then the same command again".to_owned()),
             Self::Refused { doing, error } => match error.sqlstate.as_str() {
                 "42501" if !doing.starts_with("creating") => Some(
-                    "the role needs USAGE on the schema `wmigrate`, SELECT, INSERT, UPDATE and DELETE on its table `version`, \
+                    "the role needs USAGE on wmigrate's schema, SELECT, INSERT, UPDATE and DELETE on its table `version`, \
                      SELECT and INSERT on its table `log`: see `ensure_version` in docs/commands.md"
                         .to_owned(),
                 ),
                 "42501" => Some(
-                    "the role needs CREATE on the database for the first run, and owns the schema `wmigrate` after it: \
-                     GRANT CREATE ON DATABASE … TO …"
+                    "the role needs CREATE on the database for the first run, and owns wmigrate's schema after it: \
+                     GRANT CREATE ON DATABASE … TO …; where it is another role's, that role runs `wmigrate ensure_version`"
                         .to_owned(),
                 ),
                 _ => error.hint.clone(),
@@ -88,6 +92,7 @@ impl Error {
             Self::Locked { .. } => {
                 Some("wait for it, or give it more time with `--lock-wait` or `WMIGRATE_LOCK_WAIT`".to_owned())
             }
+            Self::LockLost => Some("run the same command again; no revision should call `pg_advisory_unlock_all()`".to_owned()),
             Self::Pooler => Some(
                 "give wmigrate the server's own address (not the pooler's), or a pool in session mode: --database-url …".to_owned(),
             ),

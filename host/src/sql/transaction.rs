@@ -15,6 +15,7 @@ mod begin;
 mod finish;
 
 pub use begin::Begin;
+use begin::Hold;
 pub(crate) use begin::{Defaults, RESET, options};
 pub use finish::FinishError;
 
@@ -53,26 +54,35 @@ impl Transaction {
                 Err(error) => return Err((connection, error)),
             }
         }
-        let reset = format!("{RESET}{}", begin::renew_lock(&connection));
-        let statements = begin::begin(&connection, options);
+        let statements = begin::begin(&connection, options, Hold::Alone);
         let (reset, rows) = tokio::join!(
-            connection.batch("resetting the session", &reset),
+            connection.batch("resetting the session", RESET),
             connection.batch_rows("beginning a transaction", &statements)
         );
-        match reset.and(rows) {
-            Ok(rows) => Ok(Self::begun(connection, rows.last())),
-            Err(error) => Err((finish::rolled_back(connection).await, error)),
-        }
+        let error = match reset.and(rows) {
+            Ok(rows) => match Self::begun(connection, rows.last()) {
+                Ok(transaction) => return Ok(transaction),
+                Err(back) => {
+                    connection = *back;
+                    Error::LockLost
+                }
+            },
+            Err(error) => error,
+        };
+        Err((finish::rolled_back(connection).await, error))
     }
 
-    /// `said` is what the server said of it.
-    fn begun(mut connection: Connection, said: Option<&SimpleQueryRow>) -> Self {
+    /// `said` is what the server said of it. Without the migration lock there is none.
+    fn begun(mut connection: Connection, said: Option<&SimpleQueryRow>) -> Result<Self, Box<Connection>> {
         connection.types.retain(|(oid, _), _| *oid < FIRST_USER_OID);
         connection.wire.expect_utf8();
         let text = |index| said.and_then(|row| row.try_get(index).ok().flatten());
+        if text(1) != Some("t") {
+            return Err(Box::new(connection));
+        }
         let proof = Proof { xid: text(0).unwrap_or_default().to_owned() };
-        let now = text(1).and_then(begin::microseconds);
-        Self { connection, proof, now, savepoints: Vec::new(), next_savepoint: 1, last_error: None }
+        let now = text(2).and_then(begin::microseconds);
+        Ok(Self { connection, proof, now, savepoints: Vec::new(), next_savepoint: 1, last_error: None })
     }
 
     /// Start of the transaction in microseconds since 2000-01-01 UTC, if it was begun as one that is timed.

@@ -39,6 +39,12 @@ pub enum Doubt {
 const DOUBTS: [(&str, Doubt); 3] =
     [("wmigrate: transaction", Doubt::Transaction), ("wmigrate: lock", Doubt::Lock), ("wmigrate: rows", Doubt::Rows)];
 
+/// The procedure by name and types: an earlier layout had a function of the same name.
+pub(super) fn signature(schema: &str) -> String {
+    let types = ["text", "text", "text", "float8", "text", "xid8", "text[]", "text[]", "text[]"];
+    format!("{}.record(pg_catalog.{})", quote_identifier(schema), types.join(", pg_catalog."))
+}
+
 /// The statement that creates the procedure.
 pub(super) fn create(schema: &str) -> String {
     let [(transaction, _), (lock, _), (rows, _)] = DOUBTS;

@@ -40,6 +40,10 @@ BEGIN
         END IF;
         FOREACH one IN ARRAY gone LOOP
             DELETE FROM {schema}.version WHERE revision OPERATOR(pg_catalog.=) one;
+            -- Somebody else's change was not visible above, and is since we waited for it.
+            IF NOT FOUND THEN
+                RAISE EXCEPTION '{rows}';
+            END IF;
         END LOOP;
         FOREACH one IN ARRAY come LOOP
             INSERT INTO {schema}.version (revision) VALUES (one);

@@ -21,31 +21,38 @@ pub(crate) fn options(lock_timeout: Duration) -> String {
     format!("-c lock_timeout={} -c {CHECK_INTERVAL}={LOOK_FOR_US}", lock_timeout.as_millis())
 }
 
-/// Undoes what a revision may have left on the session, its role aside. DISCARD ALL would also drop the migration lock.
-pub(super) const RESET_SETTINGS: &str =
-    "RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD SEQUENCES; DISCARD TEMP";
+/// Undoes what a revision may have left on the session after its transaction was sealed, which resets the role and closes
+/// the cursors. DISCARD ALL would also drop the migration lock.
+pub(super) const RESET_SETTINGS: &str = "RESET ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD SEQUENCES; DISCARD TEMP";
 
-/// The same with the role: first, because the rest is the host's.
-pub(crate) const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; \
-                                RESET ALL; CLOSE ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD SEQUENCES; DISCARD TEMP";
+/// The same and what sealing does: first, because the rest is the host's.
+pub(crate) const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; CLOSE ALL; \
+                                RESET ALL; UNLISTEN *; DEALLOCATE ALL; DISCARD SEQUENCES; DISCARD TEMP";
 
-/// The statements that begin a transaction, as one message. The last one gives its id and, where it is wanted, its start. The
-/// reset is a message before it: as a part of the transaction it would be undone with it, and come too late for what a
-/// transaction takes from the session when it begins.
-pub(super) fn begin(connection: &Connection, options: &Begin) -> String {
-    let start = if options.timed { ", extract(epoch FROM pg_catalog.now())" } else { "" };
-    format!("BEGIN; {}SELECT pg_catalog.pg_current_xact_id(){start}", settings(connection, options))
+/// What a transaction does about the migration lock when it begins.
+#[derive(Clone, Copy)]
+pub(super) enum Hold {
+    /// It takes it beside the session, which has renewed its hold in the transaction before.
+    Too,
+    /// The same, and all other advisory locks of the session are given up.
+    Alone,
 }
 
-/// The statement that gives up all advisory locks that a revision may have left, but not the migration lock: that is never
-/// free, as the statement's transaction takes it before. What is recorded does the same.
-pub(super) fn renew_lock(connection: &Connection) -> String {
-    connection.lock.map_or_else(String::new, |key| {
-        format!(
-            "; SELECT pg_catalog.pg_advisory_xact_lock({key}), pg_catalog.pg_advisory_unlock_all(), \
-             pg_catalog.pg_advisory_lock({key})"
-        )
-    })
+/// The statements that begin a transaction, as one message. The last one gives its id, whether the migration lock is held
+/// and, where it is wanted, the start. The reset is a message before it: as a part of the transaction it would be undone
+/// with it, and come too late for what a transaction takes from the session when it begins.
+pub(super) fn begin(connection: &Connection, options: &Begin, hold: Hold) -> String {
+    let start = if options.timed { ", extract(epoch FROM pg_catalog.now())" } else { "" };
+    let lock = match (connection.lock, hold) {
+        (None, _) => "true".to_owned(),
+        (Some(key), Hold::Too) => format!("pg_catalog.pg_try_advisory_xact_lock({key})"),
+        // Never free meanwhile, and never waited for: a transaction that waits holds a snapshot.
+        (Some(key), Hold::Alone) => format!(
+            "pg_catalog.pg_try_advisory_xact_lock({key}) AND pg_catalog.pg_advisory_unlock({key}) \
+             AND pg_catalog.pg_advisory_unlock_all() IS NOT NULL AND pg_catalog.pg_try_advisory_lock({key})"
+        ),
+    };
+    format!("BEGIN; {}SELECT pg_catalog.pg_current_xact_id(), {lock}{start}", settings(connection, options))
 }
 
 /// Microseconds since 2000-01-01 UTC, where PostgreSQL counts from, of an `epoch` as the server writes it.
@@ -123,8 +130,8 @@ mod tests {
     use super::{RESET, RESET_SETTINGS, microseconds};
 
     #[test]
-    fn the_resets_differ_by_the_role_alone() {
-        assert_eq!(RESET.strip_suffix(RESET_SETTINGS), Some("RESET SESSION AUTHORIZATION; RESET ROLE; "));
+    fn the_resets_differ_by_what_sealing_does() {
+        assert_eq!(RESET.strip_suffix(RESET_SETTINGS), Some("RESET SESSION AUTHORIZATION; RESET ROLE; CLOSE ALL; "));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How a transaction ends.
 
-use super::begin::{Begin, RESET, RESET_SETTINGS, begin};
+use super::begin::{Begin, Hold, RESET, RESET_SETTINGS, begin};
 use super::{Proof, Session, Transaction};
 use crate::bindings::SqlError;
 use crate::sql::Connection;
@@ -24,8 +24,9 @@ pub enum FinishError {
     Unknown(Proof, Error),
 }
 
-/// Before the host's own statement: deferred constraints are the revision's, and the bookkeeping is the host's role's.
-const SEAL: [&str; 3] = ["SET CONSTRAINTS ALL IMMEDIATE", "RESET SESSION AUTHORIZATION", "RESET ROLE"];
+/// Before the host's own statement: deferred constraints are the revision's, and the bookkeeping is the host's role's. COMMIT
+/// would run the query of a cursor that is held, after everything was checked.
+const SEAL: [&str; 4] = ["SET CONSTRAINTS ALL IMMEDIATE", "RESET SESSION AUTHORIZATION", "RESET ROLE", "CLOSE ALL"];
 
 /// Deferrable constraints and constraint triggers by name, and whether they are deferred unless told otherwise. Those of
 /// a partition follow those of its table; those of another session's temporary tables may go at any time.
@@ -58,8 +59,8 @@ impl Transaction {
         if !deferred.is_empty() {
             seal.push_str(&format!("SET CONSTRAINTS {deferred} DEFERRED; "));
         }
-        let [_, session, role] = SEAL;
-        seal.push_str(&format!("{session}; {role}"));
+        let [_, session, role, cursors] = SEAL;
+        seal.push_str(&format!("{session}; {role}; {cursors}"));
         let (seal, done) = tokio::join!(client.batch_execute(&seal), client.batch_execute(last));
         self.connection.forget_columns();
         seal.map_err(|error| refused_or_lost(&error, FinishError::Deferred))?;
@@ -72,7 +73,6 @@ impl Transaction {
         last: Option<&str>,
         next: Option<&Begin>,
     ) -> Result<Session, (Option<Connection>, FinishError)> {
-        // The seal has reset the role.
         let reset = next.map(|_| RESET_SETTINGS);
         let statements: Vec<_> = SEAL.into_iter().chain(last).chain(["COMMIT"]).chain(reset).collect();
         let statements = statements.join("; ");
@@ -80,7 +80,7 @@ impl Transaction {
         let begin = async {
             match next {
                 Some(options) => {
-                    let statements = begin(&self.connection, options);
+                    let statements = begin(&self.connection, options, Hold::Too);
                     self.connection.batch_rows("beginning a transaction", &statements).await.map(Some)
                 }
                 None => Ok(None),
@@ -89,9 +89,10 @@ impl Transaction {
         let (Answers { count, error }, begun) = tokio::join!(send(&self.connection, &statements), begin);
         let committed = self.connection.wire.commits() > commits;
         match (error, begun) {
-            (None, Ok(Some(rows))) if committed => {
-                Ok(Session::Begun(Box::new(Self::begun(self.connection, rows.last()))))
-            }
+            (None, Ok(Some(rows))) if committed => match Self::begun(self.connection, rows.last()) {
+                Ok(next) => Ok(Session::Begun(Box::new(next))),
+                Err(back) => Ok(Session::Idle(Box::new(rolled_back(*back).await))),
+            },
             (None, Ok(None)) if committed => Ok(Session::Idle(Box::new(self.connection))),
             // Beginning again is what will tell why the next one did not begin.
             _ if committed => Ok(Session::Idle(Box::new(rolled_back(self.connection).await))),
