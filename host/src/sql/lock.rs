@@ -37,7 +37,8 @@ impl fmt::Display for Holder {
 
 /// The lock of one wmigrate schema. Databases have lock spaces of their own, so the schema's name is all that counts.
 ///
-/// A revision can give it away with `pg_advisory_unlock_all()`: each commit checks that the session still holds it.
+/// Each transaction of the session holds it too: a revision can give the session's hold away with
+/// `pg_advisory_unlock_all()`, but nobody gets the lock before the transaction is over, and each commit checks the session's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key(i64);
 
