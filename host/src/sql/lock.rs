@@ -50,6 +50,17 @@ impl Key {
         Self(i64::from_le_bytes(*hash.first_chunk().expect("a hash has 32 bytes")))
     }
 
+    /// An SQL expression that gives up all advisory locks of the session but this one. The transaction takes it before, and
+    /// keeps it: it is never free meanwhile. It is never waited for either, as a transaction that waits holds a snapshot.
+    /// False where the session did not hold it any more.
+    #[must_use]
+    pub fn held_alone(self) -> String {
+        format!(
+            "pg_catalog.pg_try_advisory_xact_lock('{self}') AND pg_catalog.pg_advisory_unlock('{self}') \
+             AND pg_catalog.pg_advisory_unlock_all() IS NOT NULL AND pg_catalog.pg_try_advisory_lock('{self}')"
+        )
+    }
+
     /// As `pg_locks` shows a key of 64 bits.
     fn halves(self) -> [u32; 2] {
         let bits = u64::from_be_bytes(self.0.to_be_bytes());

@@ -51,7 +51,7 @@ pub(super) fn create(schema: &str) -> String {
     include_str!("record.sql")
         .trim_end()
         .replace("{schema}", &quote_identifier(schema))
-        .replace("{key}", &format!("'{}'", Key::of_schema(schema)))
+        .replace("{held_alone}", &Key::of_schema(schema).held_alone())
         .replace("{transaction}", transaction)
         .replace("{lock}", lock)
         .replace("{rows}", rows)

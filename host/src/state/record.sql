@@ -14,10 +14,7 @@ BEGIN
     END IF;
     -- The session's hold is taken anew, and any other advisory lock that the revision has left is not. Meanwhile, and to the
     -- end of the transaction, the transaction holds the migration lock.
-    IF NOT (
-        pg_catalog.pg_try_advisory_xact_lock({key}) AND pg_catalog.pg_advisory_unlock({key})
-        AND pg_catalog.pg_advisory_unlock_all() IS NOT NULL AND pg_catalog.pg_try_advisory_lock({key})
-    ) THEN
+    IF NOT ({held_alone}) THEN
         RAISE EXCEPTION '{lock}';
     END IF;
     INSERT INTO {schema}.log (revision, direction, outcome, digest, started, duration, host_version, xid)

@@ -90,33 +90,26 @@ fn check_markers(text: &str) -> Result<(), Finding> {
     for (index, line) in text.lines().enumerate() {
         if let Some(way) = marker(line) {
             if seen.contains(&way) {
-                return Err(Finding {
-                    line: u32::try_from(index + 1).unwrap_or(u32::MAX),
-                    column: 1,
-                    message: format!("`{}` stands here a second time", line.trim()),
-                    hint: "put the statements of one direction into one section".to_owned(),
-                });
+                let message = format!("`{}` stands here a second time", line.trim());
+                return Err(of_line(index, message, "put the statements of one direction into one section"));
             }
             seen.push(way);
         } else if is_nearly_marker(line) {
-            return Err(Finding {
-                line: u32::try_from(index + 1).unwrap_or(u32::MAX),
-                column: 1,
-                message: format!("`{}` is no marker", line.trim()),
-                hint: "a section begins with `-- wmigrate:upgrade` or `-- wmigrate:downgrade`, and nothing else in the line"
-                    .to_owned(),
-            });
+            return Err(of_line(
+                index,
+                format!("`{}` is no marker", line.trim()),
+                "a section begins with `-- wmigrate:upgrade` or `-- wmigrate:downgrade`, and nothing else in the line",
+            ));
         }
         if let Some(tool) = foreign_marker(line) {
-            return Err(Finding {
-                line: u32::try_from(index + 1).unwrap_or(u32::MAX),
-                column: 1,
-                message: format!(
+            return Err(of_line(
+                index,
+                format!(
                     "`{}` is a marker of {tool}, and a comment to wmigrate: both directions would run together",
                     line.trim()
                 ),
-                hint: "begin the sections with `-- wmigrate:upgrade` and `-- wmigrate:downgrade`".to_owned(),
-            });
+                "begin the sections with `-- wmigrate:upgrade` and `-- wmigrate:downgrade`",
+            ));
         }
         if seen.is_empty() {
             head.push_str(line);
@@ -133,6 +126,11 @@ fn check_markers(text: &str) -> Result<(), Finding> {
             hint: "put it below `-- wmigrate:upgrade` or `-- wmigrate:downgrade`".to_owned(),
         })
     })
+}
+
+/// A finding about a whole line, counted from 0.
+fn of_line(index: usize, message: String, hint: &str) -> Finding {
+    Finding { line: u32::try_from(index + 1).unwrap_or(u32::MAX), column: 1, message, hint: hint.to_owned() }
 }
 
 /// The tool whose marker a line is.

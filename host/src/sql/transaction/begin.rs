@@ -46,11 +46,7 @@ pub(super) fn begin(connection: &Connection, options: &Begin, hold: Hold) -> Str
     let lock = match (connection.lock, hold) {
         (None, _) => "true".to_owned(),
         (Some(key), Hold::Too) => format!("pg_catalog.pg_try_advisory_xact_lock({key})"),
-        // Never free meanwhile, and never waited for: a transaction that waits holds a snapshot.
-        (Some(key), Hold::Alone) => format!(
-            "pg_catalog.pg_try_advisory_xact_lock({key}) AND pg_catalog.pg_advisory_unlock({key}) \
-             AND pg_catalog.pg_advisory_unlock_all() IS NOT NULL AND pg_catalog.pg_try_advisory_lock({key})"
-        ),
+        (Some(key), Hold::Alone) => key.held_alone(),
     };
     format!("BEGIN; {}SELECT pg_catalog.pg_current_xact_id(), {lock}{start}", settings(connection, options))
 }
