@@ -279,11 +279,10 @@ fn killed_in_commit(flags: &[&str]) {
               INSERT INTO b VALUES (1);";
     project.sql("a2", "a1", "deferred", up, "DROP TABLE b; DROP FUNCTION slow();");
     let child = project.spawn(["upgrade", "head"].iter().chain(flags));
-    wait_until_running(&project, "SET CONSTRAINTS");
-    project.psql(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() \
-         AND query LIKE 'SET CONSTRAINTS%' AND pid <> pg_backend_pid()",
-    );
+    // The end of `a1` begins with the same words, but does not sleep.
+    let sleeping = "datname = current_database() AND query LIKE 'SET CONSTRAINTS%' AND wait_event = 'PgSleep'";
+    wait_for(&project, &format!("SELECT count(*) FROM pg_stat_activity WHERE {sleeping}"), "1");
+    project.psql(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {sleeping}"));
     // With one transaction for all, COMMIT is sent after the last revision's checks and not with them.
     let words = if flags.is_empty() {
         ["revision `a2` was committed", "; it was not committed", "the database is at `a1`; 1 revision done"]
