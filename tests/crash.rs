@@ -348,7 +348,7 @@ fn on(server: &TestServer) -> Project {
 }
 
 /// `pg_ctl stop -m immediate`: SIGQUIT to the postmaster.
-fn kill_server(server: &Server) {
+pub fn kill_server(server: &Server) {
     let sent = std::process::Command::new("kill").args(["-QUIT", &server.pid().to_string()]).status();
     assert!(sent.expect("`kill` runs").success());
 }

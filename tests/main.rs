@@ -5,9 +5,11 @@
 #![allow(missing_docs, unreachable_pub, reason = "helpers of the tests, for the tests")]
 
 mod authoring;
+mod backfill;
 mod bad_input;
 mod commands;
 mod crash;
+mod durable;
 mod embedded;
 mod engines;
 mod limits;

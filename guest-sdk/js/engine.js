@@ -1,12 +1,15 @@
-// The engine component for revisions in JavaScript: its two exports take the revision's text from `context.payload`, evaluate it
-// as a module, call the function of that name and turn whatever is thrown into the contract's `error` record.
-// One instance runs one revision once, so nothing is kept between calls.
+// The engine component for revisions in JavaScript: its exports take the revision's text from `context.payload`, evaluate it as a
+// module, call the function that is asked for and turn whatever is thrown into the contract's `error` record.
+// One instance runs one revision, or one batch, once: nothing is kept between calls.
 
 import * as hostContext from "wmigrate:migration/context@0.1.0";
+import { runBatch } from "./batch.js";
+import { closeHost } from "./calls.js";
 import { recordFrom, UsageError } from "./errors.js";
-import { ModuleError, transform } from "./module.js";
-import { console, isThenable, sdk } from "./sdk.js";
+import { ModuleError, transform as scriptFrom } from "./module.js";
+import { console, sdk, setTransforms } from "./sdk.js";
 import { TextDecoder, TextEncoder } from "./text.js";
+import { refuseUnfinished } from "./unfinished.js";
 
 for (const [name, value] of Object.entries({ console, TextDecoder, TextEncoder })) {
   Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
@@ -18,43 +21,52 @@ delete globalThis.wit;
 const evaluate = globalThis.eval;
 
 export function upgrade() {
-  run("upgrade");
+  inRevision((exports) => run(exports, "upgrade"));
 }
 
 export function downgrade() {
-  run("downgrade");
+  inRevision((exports) => run(exports, "downgrade"));
 }
 
-function run(way) {
+export function transform(batch) {
+  closeHost();
+  return inRevision((exports) => runBatch(batch, transformsOf(exports)));
+}
+
+/** Hands `work` the exports of the revision, as a table of functions that read them. */
+function inRevision(work) {
   const source = { name: "revision.js", prefix: 0, lines: [""] };
   try {
     source.name = `${hostContext.revision()}.js`;
     const text = hostContext.payload();
     if (typeof text !== "string") throw new UsageError("this component is the JavaScript engine and was started without a revision's text");
-    const answer = exported(load(text, source), way)();
-    if (isThenable(answer)) throw new UsageError(`\`${way}\` returned a promise; revisions are synchronous, so leave out \`async\` and \`await\``);
-    if (typeof answer?.next === "function") throw new UsageError(`\`${way}\` is a generator, of which nothing has run; leave out the \`*\``);
+    return work(load(text, source));
   } catch (error) {
     // What an export throws crosses as its `error`; anything but that record would end the run.
     throw recordFrom(error, source);
   }
 }
 
+function run(exports, way) {
+  setTransforms(() => transformsOf(exports));
+  refuseUnfinished(exported(exports, way)(), way);
+}
+
 /** Evaluates the module and gives its table of exports; tells `source` what places in stack traces mean. */
 function load(text, source) {
   source.lines = text.split("\n");
-  const module = transform(text, Object.keys(sdk));
-  source.prefix = module.prefix;
+  const script = scriptFrom(text, Object.keys(sdk));
+  source.prefix = script.prefix;
   source.advice = (place) => advice(source.lines, place);
   const door = { module: sdk, exports: undefined };
   Object.defineProperty(globalThis, "$wm", { value: door, configurable: true });
   try {
-    evaluate(module.code);
+    evaluate(script.code);
   } finally {
     delete globalThis.$wm;
   }
   // An export is read only now, when everything it can name has been declared.
-  return Object.fromEntries(Array.from(module.exports, ([name, place]) => [name, () => read(door.exports[name], place)]));
+  return Object.fromEntries(Array.from(script.exports, ([name, place]) => [name, () => read(door.exports[name], place)]));
 }
 
 function read(get, { local, line, column }) {
@@ -72,9 +84,18 @@ function exported(exports, way) {
     if (typeof found !== "function") throw new UsageError(`the export \`${way}\` is no function`);
     return () => found();
   }
-  const whole = Object.hasOwn(exports, "default") ? exports.default() : undefined;
+  const whole = defaultOf(exports);
   if (typeof whole?.[way] === "function") return () => whole[way]();
   throw new UsageError(`the revision exports no \`${way}\``);
+}
+
+/** The table of transforms, exported like the functions; undefined if there is none. */
+function transformsOf(exports) {
+  return Object.hasOwn(exports, "transforms") ? exports.transforms() : defaultOf(exports)?.transforms;
+}
+
+function defaultOf(exports) {
+  return Object.hasOwn(exports, "default") ? exports.default() : undefined;
 }
 
 /** QuickJS knows `await` only inside async functions, and elsewhere trips over the word itself or the one behind it. */

@@ -8,6 +8,8 @@ import { utf8 } from "./text.js";
 const EXCEPTION = "38000";
 /** `external_routine_invocation_exception`: the revision was called, or answered, in a way that cannot work. */
 const INVOCATION = "39000";
+/** The function that `batch.js` makes to call a transform. It is no file's, so QuickJS gives it places like those of the author's text. */
+export const ROW_LOOP = "$wm$rows";
 
 /** A statement that the server, or the host before it, refused. */
 export class SqlError extends Error {
@@ -26,16 +28,23 @@ export class SqlError extends Error {
   }
 }
 
-/** A mistake in how the revision meets the contract, not an exception of its code. */
-export class UsageError extends Error {}
+/**
+ * A mistake in how the revision meets the contract, not an exception of its code. `place` is where QuickJS says the mistake is, if the
+ * stack does not: for what a function returned, the function.
+ */
+export class UsageError extends Error {
+  constructor(message, place) {
+    super(message);
+    this.place = place;
+  }
+}
 
-/** Runs a host call; its failure is thrown as an `SqlError`. */
-export function called(call) {
-  try {
-    return call();
-  } catch (error) {
-    const record = error?.payload;
-    throw typeof record?.kind === "string" ? new SqlError(record) : error;
+/** What some rows of a batch threw: the first one's exception, and the numbers of them all. */
+export class RowsError extends Error {
+  constructor(first, rows) {
+    super("some rows failed");
+    this.first = first;
+    this.rows = rows;
   }
 }
 
@@ -45,8 +54,9 @@ export function called(call) {
  */
 export function recordFrom(thrown, source) {
   try {
+    if (thrown instanceof RowsError) return named(recordFrom(thrown.first, source), thrown.rows);
     if (thrown instanceof SqlError) return recordOfSql(thrown.record);
-    if (thrown instanceof UsageError) return record("usage", INVOCATION, thrown.message);
+    if (thrown instanceof UsageError) return recordOfUsage(thrown, source);
     return recordOfException(thrown, source);
   } catch {
     // Only literals: what brought us here may be a revision that replaced methods of the language.
@@ -66,15 +76,21 @@ export function authorStack(stack, source) {
     // A place without a function is that of a syntax error: in our text only if our `eval` reported it, else in a text of
     // the author's (JSON, a regular expression), which has lines of its own.
     if (found[1] === undefined && !/^\s*at eval \(native\)$/.test(lines[i + 1] ?? "")) return;
-    const row = Number(found[2]);
-    if (row < 1) return; // code of the engine's own, such as the start of a class
-    const line = Math.min(row, source.lines.length);
-    const column = characters(source.lines[line - 1], row === 1 ? Number(found[3]) - source.prefix : Number(found[3]));
-    place ??= { line, column };
-    const where = `${source.name}:${line}:${column}`;
+    if (found[1] === ROW_LOOP) return;
+    const at = authorPlace({ line: Number(found[2]), column: Number(found[3]) }, source);
+    if (!at) return;
+    place ??= at;
+    const where = `${source.name}:${at.line}:${at.column}`;
     frames.push(found[1] === undefined || found[1] === "<eval>" ? `    at ${where}` : `    at ${found[1].replace("$wm$d", "default")} (${where})`);
   });
   return { text: frames.join("\n"), place };
+}
+
+/** A place as QuickJS tells it in the author's file; none if it is in code of the engine's own, such as the start of a class. */
+function authorPlace(place, source) {
+  if (!place || place.line < 1) return undefined;
+  const line = Math.min(place.line, source.lines.length);
+  return { line, column: characters(source.lines[line - 1], place.line === 1 ? place.column - source.prefix : place.column) };
 }
 
 /** A column in characters; QuickJS counts bytes. */
@@ -100,9 +116,22 @@ function recordOfException(thrown, source) {
   }
   const advice = thrown instanceof SyntaxError && place ? source.advice?.(place) : undefined;
   const message = `${thrown.name}: ${advice ?? thrown.message}`;
-  const fields = [["stack", text ? `${message}\n${text}` : message]];
-  if (place) fields.push(["line", String(place.line)], ["column-number", String(place.column)]);
+  const fields = [["stack", text ? `${message}\n${text}` : message], ...placeFields(place)];
   return record("exception", EXCEPTION, message, causeOf(thrown), fields);
+}
+
+function recordOfUsage(thrown, source) {
+  const place = authorStack(thrown.stack, source).place ?? authorPlace(thrown.place, source);
+  return record("usage", INVOCATION, thrown.message, null, placeFields(place));
+}
+
+function placeFields(place) {
+  return place ? [["line", String(place.line)], ["column-number", String(place.column)]] : [];
+}
+
+/** The same record about rows of a batch, which the host then tries alone. */
+function named(found, rows) {
+  return { ...found, fields: [...found.fields, ...rows.map((row) => ["row", String(row)])] };
 }
 
 function causeOf({ cause }) {

@@ -51,7 +51,8 @@ class Reader {
   constructor(text, available) {
     this.text = text;
     this.available = available;
-    this.tokens = tokenize(text);
+    // `import()` and `import.meta` are refused wherever they stand.
+    this.tokens = tokenize(text, !/\bimport\s*[.(/]/.test(text));
     this.edits = [];
     this.imports = [];
     this.exports = new Map();

@@ -1,12 +1,16 @@
-// The module `wmigrate` that a revision imports: `sql`, `log`, `context` and `SqlError`, over the four interfaces of the
+// The module `wmigrate` that a revision imports: `sql`, `backfill`, `log`, `context` and `SqlError`, over the interfaces of the
 // contract. `wmigrate.d.ts` says for authors what each does. All rows come by `query-columns`: `query` would round an int8.
 
+import * as hostBackfill from "wmigrate:migration/backfill@0.1.0";
 import * as hostContext from "wmigrate:migration/context@0.1.0";
 import * as hostLog from "wmigrate:migration/log@0.1.0";
 import * as hostSql from "wmigrate:migration/sql@0.1.0";
+import { columns, specFrom, updateSpecFrom } from "./backfill.js";
+import { called } from "./calls.js";
 import { dateOfMicros } from "./dates.js";
-import { called, SqlError, UsageError } from "./errors.js";
+import { SqlError, UsageError } from "./errors.js";
 import { inspect } from "./inspect.js";
+import { isThenable } from "./unfinished.js";
 import { checkedText, parametersFrom, rowsFrom } from "./values.js";
 
 const sql = Object.freeze({
@@ -64,6 +68,27 @@ const sql = Object.freeze({
   },
 });
 
+/** Reads the revision's table of transforms; `engine.js` says how. */
+let readTransforms = () => undefined;
+
+export function setTransforms(read) {
+  readTransforms = read;
+}
+
+const backfill = Object.freeze({
+  run(options) {
+    const spec = specFrom(options, readTransforms());
+    return called(() => hostBackfill.run(spec));
+  },
+
+  update(options) {
+    const spec = updateSpecFrom(options);
+    return called(() => hostBackfill.update(spec));
+  },
+
+  columns,
+});
+
 function logger(level) {
   // A message must not fail: what is no character is replaced.
   return (...values) => hostLog.message(level, values.map((value) => inspect(value)).join(" ").toWellFormed());
@@ -81,27 +106,24 @@ const context = Object.freeze({
     return hostContext.revision();
   },
   get direction() {
-    return hostContext.direction();
+    return called(() => hostContext.direction());
   },
   get now() {
-    return dateOfMicros(hostContext.now());
+    return dateOfMicros(called(() => hostContext.now()));
   },
   get serverVersion() {
-    return hostContext.serverVersion() >>> 0;
+    return called(() => hostContext.serverVersion()) >>> 0;
   },
   x(name) {
-    return hostContext.xArgument(checkedText(name, "the name")) ?? null;
+    const checked = checkedText(name, "the name");
+    return called(() => hostContext.xArgument(checked)) ?? null;
   },
 });
 
 /** What `import` finds. */
-export const sdk = Object.freeze({ sql, log, context, SqlError });
+export const sdk = Object.freeze({ sql, backfill, log, context, SqlError });
 
 export const console = Object.freeze({ debug: log.debug, log: log.info, info: log.info, warn: log.warning, error: log.warning });
-
-export function isThenable(value) {
-  return (typeof value === "object" || typeof value === "function") && value !== null && typeof value.then === "function";
-}
 
 function statement(text) {
   return checkedText(text, "the statement");

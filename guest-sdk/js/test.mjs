@@ -1,5 +1,7 @@
-// Tests of the engine's parts that call no host: the module transform, values, dates, errors, UTF-8. `npm test` runs them.
+// Tests of the engine's parts that call no host: the module transform, values, dates, errors, UTF-8. `npm test` runs them, and with
+// them those of backfills.
 
+import "./test-backfill.mjs";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { dateText, timestampText } from "./dates.js";
@@ -92,6 +94,13 @@ test("a slash is a division or begins a regular expression", () => {
   check("`${a / b}` / `${/c/}`", ["/c/"]);
   check("for (const a of /b/g) ;", ["/b/g"]);
   check("a /* /b/ */ // /c/", []);
+});
+
+test("an outline leaves out what is in calls, bodies and values, and reads on in the right place", () => {
+  const check = (text, expected) => assert.equal(tokenize(text, true).map((token) => token.text).join(" "), expected, text);
+  check("export const { a, b: [c] } = f({ d }, `${'}'}`), g = { h: /[}]/ }", "export const { a , b : [ c ] } = f ( ) , g = { }");
+  check("function a(b) { if (c) /}/.test(d); return e / f / (g) } import { h } from 'i'", "function a ( ) { } import { h } from 'i'");
+  check("a = (b) => { return `${[`}`]}` }; c", "a = ( ) => { } ; c");
 });
 
 test("parameters", () => {

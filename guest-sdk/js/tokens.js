@@ -10,7 +10,18 @@ const BEFORE_VALUE = new Set(
 const BEFORE_CONDITION = new Set(["if", "while", "for", "with"]);
 /** Names after which `{` opens a block, though no value has ended. */
 const BEFORE_BLOCK = new Set(["do", "else"]);
+/** Names as nearly all are. Where one goes on with another character, `NAME` decides. */
+const PLAIN_NAME = /[a-zA-Z_$][\w$]*/y;
 const PUNCTUATION = /(?:\.\.\.|=>|\?\.(?!\d)|\?\?|\+\+|--|[\s\S])/y;
+/** What an ASCII character may begin, by its code; 0: punctuation of one character. A call a character would take longer. */
+const BEGINS = new Uint8Array(128);
+const [A_NAME, A_NUMBER, LONGER] = [1, 2, 3];
+for (let code = 0; code < 128; code += 1) {
+  const char = String.fromCharCode(code);
+  BEGINS[code] = /[\w$#\\]/.test(char) ? A_NAME : 0;
+  if (/[\d.]/.test(char)) BEGINS[code] = A_NUMBER;
+  if (/[=?+-]/.test(char)) BEGINS[code] = LONGER;
+}
 const NAME = /[\p{ID_Start}$_#\\](?:[\p{ID_Continue}$\u200c\u200d]|\\u\{[0-9a-fA-F]+\}|\\u[0-9a-fA-F]{4}|\\)*/uy;
 const NUMBER = /(?:\d|\.\d)(?:[eE][+-]|[\w.])*/y;
 const STRING = /"(?:[^"\\\n\r]|\\(?:\r\n|[\s\S]))*"|'(?:[^'\\\n\r]|\\(?:\r\n|[\s\S]))*'/y;
@@ -18,95 +29,147 @@ const REGEX = /\/(?![*/])(?:[^\\/[\n\r\u2028\u2029]|\\[^\n\r\u2028\u2029]|\[(?:[
 const BLANK = /(?:\s|\/\/[^\n\r\u2028\u2029]*|\/\*[\s\S]*?\*\/)+/y;
 const TEMPLATE_PART = /(?:[^`\\$]|\\[\s\S]|\$(?!\{))*(`|\$\{)/y;
 
+const BACKSLASH = 92;
+const SLASH = 47;
+/** Names before a bracket whose inside says what is imported, exported or declared. */
+const BEFORE_NAMES = new Set(["import", "export", "const", "let", "var"]);
+
 /**
  * The tokens of `source`. Each has `type` (`name`, `number`, `string`, `regex`, `template`, `punctuation`), `text`,
  * `start`, `end`, `newline` (a line break comes before it), `depth` (brackets around it) and `value` (a value ends with
  * it); brackets that are paired have the index of the other one in `pair`.
+ *
+ * With `outline` what is in the brackets of calls, bodies and values is read but left out, which takes a third of the time.
  */
-export function tokenize(source) {
+export function tokenize(source, outline = false) {
   const tokens = [];
   const open = [];
+  // How many brackets were open before the one whose inside is left out; and the last token in there, which is the same object each time.
+  let left = Infinity;
+  const inside = { type: "", text: "", value: false, property: false, ternary: false };
+  let last;
   const ground = { kind: "block" };
   let at = 0;
   let newline = false;
 
+  // Where a match of the pattern ends that begins here; 0 if there is none. Without the arrays that `exec` makes: each batch of a
+  // backfill reads the revision anew, and this is most of the time it takes.
   const match = (pattern) => {
     pattern.lastIndex = at;
-    return pattern.exec(source);
+    return pattern.test(source) ? pattern.lastIndex : 0;
   };
-  const push = (type, text, value) => {
-    tokens.push({ type, text, start: at, end: at + text.length, newline, depth: open.length, value });
-    at += text.length;
+  const name = () => {
+    const end = match(PLAIN_NAME);
+    const next = source.charCodeAt(end);
+    return end !== 0 && !(next >= 128 || next === BACKSLASH) ? end : match(NAME);
+  };
+  // `text` is given for what is looked back at.
+  const push = (type, end, value, text) => {
+    if (left !== Infinity) {
+      last = inside;
+      inside.type = type;
+      inside.text = text;
+      inside.value = value;
+      inside.property = false;
+      inside.ternary = false;
+    } else {
+      last = { type, text: text ?? source.slice(at, end), start: at, end, newline, depth: open.length, value };
+      tokens.push(last);
+    }
+    at = end;
     newline = false;
   };
   // From after a backtick or a closing brace to the next `${` or the end of the template; false: it never ends.
   const template = () => {
-    const part = match(TEMPLATE_PART);
-    if (!part) return false;
-    if (part[1] === "`") {
-      push("template", part[0], true);
+    const end = match(TEMPLATE_PART);
+    if (!end) return false;
+    if (source[end - 1] === "`") {
+      push("template", end, true);
     } else {
-      push("template", part[0], false);
+      push("template", end, false);
       open.push({ index: tokens.length - 1, kind: "template" });
     }
     return true;
   };
 
   for (;;) {
-    const blank = match(BLANK);
-    if (blank) {
-      newline ||= /[\n\r\u2028\u2029]/.test(blank[0]);
-      at += blank[0].length;
+    let code = source.charCodeAt(at);
+    for (; code === 32 || code === 10 || code === 13 || code === 9; code = source.charCodeAt(at)) {
+      if (code === 10 || code === 13) newline = true;
+      at += 1;
+    }
+    // The slash of a comment, and what only the pattern can tell.
+    if (code === SLASH || code >= 128 || code < 32) {
+      const end = match(BLANK);
+      if (end) {
+        newline ||= /[\n\r\u2028\u2029]/.test(source.slice(at, end));
+        at = end;
+        code = source.charCodeAt(at);
+      }
     }
     if (at >= source.length) return tokens;
-    const before = tokens.at(-1);
+    const before = last;
     const afterValue = before?.value ?? false;
     const property = before?.text === "." || before?.text === "?.";
     const char = source[at];
-    let found;
+    const begins = BEGINS[code];
+    let end;
     if (char === "`") {
       at += 1;
       if (!template()) return tokens;
     } else if (char === '"' || char === "'") {
-      if (!(found = match(STRING))) return tokens;
-      push("string", found[0], true);
-    } else if ((found = match(NUMBER))) {
-      push("number", found[0], true);
-    } else if ((found = match(NAME))) {
-      const word = found[0];
+      if (!(end = match(STRING))) return tokens;
+      push("string", end, true);
+    } else if ((begins === A_NAME || code >= 128) && (end = name())) {
+      const word = source.slice(at, end);
       // `of` is an operator only where a value has just ended: `for (const a of /x/g.exec(b))`.
-      push("name", word, property || !(BEFORE_VALUE.has(word) || (word === "of" && afterValue)));
-      tokens.at(-1).property = property;
-    } else if (char === "/" && !afterValue && (found = match(REGEX))) {
-      push("regex", found[0], true);
+      push("name", end, property || !(BEFORE_VALUE.has(word) || (word === "of" && afterValue)), word);
+      last.property = property;
+    } else if (begins === A_NUMBER && (end = match(NUMBER))) {
+      push("number", end, true);
+    } else if (char === "/" && !afterValue && (end = match(REGEX))) {
+      push("regex", end, true);
     } else {
-      const text = match(PUNCTUATION)[0];
+      end = begins === LONGER || begins === A_NUMBER ? match(PUNCTUATION) : at + 1;
+      const text = end === at + 1 ? char : source.slice(at, end);
       if (text === "/" && source[at + 1] === "*") return tokens; // a comment without an end
       if (text === "(" || text === "[" || text === "{") {
-        push("punctuation", text, false);
-        open.push({ index: tokens.length - 1, kind: kindOf(text, before, open) });
+        const kind = kindOf(text, before, open);
+        const leave = outline && left === Infinity && isCallOrValue(before);
+        push("punctuation", end, false, text);
+        if (leave) left = open.length;
+        open.push({ index: tokens.length - 1, kind });
       } else if (text === ")" || text === "]" || text === "}") {
         const opened = open.pop();
         if (!opened) return tokens;
+        if (open.length === left) left = Infinity;
         if (opened.kind === "template") {
           at += 1;
           if (!template()) return tokens;
         } else {
-          push("punctuation", text, opened.kind !== "condition" && opened.kind !== "block");
-          tokens.at(-1).pair = opened.index;
-          tokens[opened.index].pair = tokens.length - 1;
+          push("punctuation", end, opened.kind !== "condition" && opened.kind !== "block", text);
+          if (left === Infinity) {
+            last.pair = opened.index;
+            tokens[opened.index].pair = tokens.length - 1;
+          }
         }
       } else {
         const top = open.at(-1) ?? ground;
         if (text === "?") top.ternaries = (top.ternaries ?? 0) + 1;
-        push("punctuation", text, (text === "++" || text === "--") && afterValue);
+        push("punctuation", end, (text === "++" || text === "--") && afterValue, text);
         if (top.ternaries && text === ":") {
           top.ternaries -= 1;
-          tokens.at(-1).ternary = true;
+          last.ternary = true;
         }
       }
     }
   }
+}
+
+/** Whether the bracket behind this token is that of a call, a body or a value, so that no name in it is a module's. */
+function isCallOrValue(before) {
+  if (before?.type === "name") return before.property || !BEFORE_NAMES.has(before.text);
+  return before?.text === ")" || before?.text === "=>" || before?.text === "=";
 }
 
 /** What a bracket opens; for `{` whether a value can follow its end (`object`) or a statement (`block`). */

@@ -34,7 +34,6 @@ export function valueFrom(value, what) {
     const exact = micros <= BigInt(Number.MAX_SAFE_INTEGER) && micros >= BigInt(Number.MIN_SAFE_INTEGER);
     return exact ? { tag: "timestamptz", val: Number(micros) } : { tag: "text", val: timestampText(micros, "Z") };
   }
-  if (Array.isArray(value)) return { tag: "text", val: arrayLiteral(value, what) };
   return { tag: "text", val: textFrom(value, what) };
 }
 
@@ -42,8 +41,8 @@ export function valueFrom(value, what) {
 export function rowsFrom({ columns, rows, vectors }) {
   // The border hands u32 over as s32.
   const count = rows >>> 0;
-  const described = columns.map(({ name, oid, typeName }) => ({ name, oid: oid >>> 0, type: typeName }));
-  const decoded = vectors.map((vector, i) => valuesFrom(vector, count, described[i]));
+  const described = describe(columns);
+  const decoded = columnsFrom(columns, vectors, count);
   const out = new Array(count);
   for (let r = 0; r < count; r += 1) {
     const row = {};
@@ -58,6 +57,18 @@ export function rowsFrom({ columns, rows, vectors }) {
   return out;
 }
 
+/** Columns as the contract has them: an array of values each. */
+export function columnsFrom(columns, vectors, count) {
+  const described = describe(columns);
+  return vectors.map((vector, i) => valuesFrom(vector, count, described[i]));
+}
+
+function describe(columns) {
+  return columns.map(({ name, oid, typeName }) => ({ name, oid: oid >>> 0, type: typeName }));
+}
+
+/** Makes an array of the elements of a typed array without the iterator that `Array.from` goes by. */
+const { slice } = Array.prototype;
 const BIGINT = (text) => BigInt(text);
 const BOOLEAN = (text) => text === "t" || text === "true";
 /** How the text form of a type is read, by oid; what is not here stays text. The second number is the type's array. */
@@ -91,27 +102,33 @@ const FROM_FIXED = new Map([
 ]);
 
 function valuesFrom({ nulls, cells }, count, column) {
-  const values = cellsFrom(cells, column, (i) => nulls.length !== 0 && nulls[i] !== 0);
+  const values = cellsFrom(cells, column);
   if (values.length !== count) throw new Error(`column \`${column.name}\` has ${values.length} values for ${count} rows`);
+  const read = readerOf(cells.tag, column);
+  if (read) for (let i = 0; i < count; i += 1) if (nulls[i] !== 1) values[i] = read(values[i]);
+  for (let i = nulls.indexOf(1); i >= 0; i = nulls.indexOf(1, i + 1)) values[i] = null;
   return values;
 }
 
-function cellsFrom({ tag, val }, column, isNull) {
-  if (tag === "bytes") return val.map((bytes, i) => (isNull(i) ? null : Uint8Array.from(bytes)));
+/** An array of the cells as they came, also where they are NULL. */
+function cellsFrom({ tag, val }, column) {
+  if (tag === "bytes") return val.slice();
   if (tag === "fixed") {
-    const [View, read = (n) => n] = FROM_FIXED.get(column.oid) ?? [];
+    const [View] = FROM_FIXED.get(column.oid) ?? [];
     if (!View) throw new Error(`column \`${column.name}\` of type \`${column.type}\` arrived in a form this engine does not know: cast it to text`);
     // A copy begins at offset 0 of its own buffer, as the wide views need it.
-    return Array.from(new View(new Uint8Array(val).buffer), (n, i) => (isNull(i) ? null : read(n)));
+    return slice.call(new View(new Uint8Array(val).buffer));
   }
   const texts = val.split("\0");
   texts.pop();
-  const read = FROM_TEXT.get(column.oid) ?? (isArray(column) ? (text) => arrayFrom(text, String) : undefined);
-  if (!read) {
-    for (let i = 0; i < texts.length; i += 1) if (isNull(i)) texts[i] = null;
-    return texts;
-  }
-  return texts.map((text, i) => (isNull(i) ? null : read(text)));
+  return texts;
+}
+
+/** What makes a value of a cell; undefined where the cell is the value. */
+function readerOf(tag, column) {
+  if (tag === "bytes") return (bytes) => Uint8Array.from(bytes);
+  if (tag === "fixed") return FROM_FIXED.get(column.oid)[1];
+  return FROM_TEXT.get(column.oid) ?? (isArray(column) ? (text) => arrayFrom(text, String) : undefined);
 }
 
 /** `box` is the one type whose arrays have another delimiter; they stay text. */
@@ -165,7 +182,7 @@ function arrayLiteral(values, what, above = []) {
 }
 
 /** The text of a value as the server reads it in a quoted literal. */
-function textFrom(value, what) {
+export function textFrom(value, what) {
   switch (typeof value) {
     case "string":
       return checkedText(value, what);
@@ -176,6 +193,7 @@ function textFrom(value, what) {
     case "number":
       return numberText(value, what);
     case "object":
+      if (Array.isArray(value)) return arrayLiteral(value, what);
       if (value instanceof Date) return timestampText(microsOfDate(checkedDate(value, what)), "Z");
       if (value instanceof Uint8Array) return `\\x${Array.from(value, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
       return jsonText(value, what);
@@ -212,7 +230,7 @@ function checkedDate(date, what) {
   return date;
 }
 
-function kindOf(value) {
+export function kindOf(value) {
   if (value === null || value === undefined) return String(value);
   if (typeof value !== "object") return `a ${typeof value}`;
   const name = Object.getPrototypeOf(value)?.constructor?.name;

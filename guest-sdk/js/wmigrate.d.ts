@@ -60,6 +60,72 @@ declare module "wmigrate" {
     savepoint<T>(work: () => T): T;
   };
 
+  /** A value that a transform gets: like one of a `Row`. */
+  export type Cell = any;
+
+  /**
+   * One row in, one row out: gets a value for each of `input`, and returns an array with one for each of `output`, as parameters are
+   * given. An exception, or an answer that does not fit, is about that row alone.
+   */
+  export type RowTransform = (...values: Cell[]) => Parameter[];
+
+  /** The same for a whole batch: gets an array for each of `input`, and returns one for each of `output`, all of one length. */
+  export type ColumnTransform = (...columns: Cell[][]) => ArrayLike<Parameter>[];
+
+  /**
+   * The transforms of a revision: `export const transforms = { name(input) { … } }`. They run without a database, each batch in an
+   * engine of its own that evaluates the revision anew: nothing is kept from one batch to the next, only `log` and `context.revision`
+   * can be used, and so nothing else may be used outside of functions either.
+   */
+  export type Transforms = Record<string, RowTransform | ColumnTransform>;
+
+  interface Backfill {
+    /** For people, and unique within the revision: progress is kept under it. */
+    name: string;
+    /** The table whose rows are written, as in FROM: quoted and qualified where that is needed. */
+    table: string;
+    /** Columns that identify a row: not null, with a unique index over exactly them. The primary key unless given. */
+    key?: string[];
+    /** As in WHERE, over the table's columns; only these rows are visited. */
+    where?: string;
+    /** No limit unless given. */
+    rowsPerSecond?: number | bigint;
+    /** The smallest batch, in rows: 100 unless given. */
+    batchMin?: number;
+    /** The largest batch, in rows: 10000 unless given. */
+    batchMax?: number;
+  }
+
+  export interface BackfillRun extends Backfill {
+    /** A query to read from instead of the table: it has the key's columns, by which its rows are joined, and what `input` names. */
+    source?: string;
+    /** What the transform gets: columns or expressions, as in a select list. */
+    input: string[];
+    /** The columns that are set to what the transform returns. */
+    output: string[];
+    /** Which of the exported `transforms`, by name or itself; may be left out where there is only one. */
+    transform?: string | RowTransform | ColumnTransform;
+  }
+
+  export interface BackfillUpdate extends Backfill {
+    /** As after SET, over the table's columns. */
+    set: string;
+  }
+
+  /**
+   * Rewriting the rows of a table in batches. With `transaction = "revision"` they are part of the revision's transaction; with `"none"`
+   * each is committed by itself, and a run that was interrupted goes on where it was. Visited are the rows whose key is at most the
+   * largest there was at the beginning. Failures throw an `SqlError`.
+   */
+  export const backfill: {
+    /** Lets a transform compute the new values, and says how many rows were written. */
+    run(job: BackfillRun): number;
+    /** Lets SQL do it: no row crosses into the revision. Says how many rows were written. */
+    update(job: BackfillUpdate): number;
+    /** Marks a transform that takes whole columns, and returns it. */
+    columns<T extends ColumnTransform>(transform: T): T;
+  };
+
   /** Messages for whoever watches the run. Anything can be logged; `console.log` and `info` do `info`, `warn` and `error` `warning`. */
   export const log: {
     /** Shown with `-v`. */
@@ -104,6 +170,6 @@ declare module "wmigrate" {
     readonly fields: Record<string, string>;
   }
 
-  const wmigrate: { sql: typeof sql; log: typeof log; context: typeof context; SqlError: typeof SqlError };
+  const wmigrate: { sql: typeof sql; backfill: typeof backfill; log: typeof log; context: typeof context; SqlError: typeof SqlError };
   export default wmigrate;
 }

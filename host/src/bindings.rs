@@ -10,9 +10,10 @@ wasmtime::component::bindgen!({
     world: "revision",
     imports: { default: async | trappable },
     exports: { default: async },
-    additional_derives: [PartialEq],
+    additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
 });
 
+pub use self::wmigrate::migration::backfill::{Batch, Spec as BackfillSpec, UpdateSpec as BackfillUpdate};
 pub use self::wmigrate::migration::context::Way;
 pub use self::wmigrate::migration::log::Level;
 pub use self::wmigrate::migration::sql::{ColumnSet, RowSet};

@@ -1,7 +1,9 @@
 //! The command line: what there is, in one place; what each command does is in a file of its own.
 
+mod backfill;
 mod branches;
 mod build;
+mod crew;
 mod current;
 mod db;
 mod downgrade;
@@ -139,6 +141,8 @@ pub enum Command {
     Verify(verify::Verify),
     /// Who ran what, when, how long, and how it ended.
     Log(log::Log),
+    /// Look at backfills, and work on them.
+    Backfill(backfill::Backfill),
     /// The embedded database of this project.
     Db(db::Db),
     /// Print a completion script for a shell.
@@ -220,6 +224,7 @@ fn run(command: Command, global: &Global, printer: Printer) -> Result<ExitCode, 
         Command::Status(status) => status.run(global, &printer),
         Command::Verify(verify) => done(verify.run(global, &printer)),
         Command::Log(log) => done(log.run(global, &printer)),
+        Command::Backfill(backfill) => backfill.run(global, &printer),
         Command::Db(db) => done(db.run(global, &printer)),
         Command::Completions(completions) => {
             completions.run(&printer);

@@ -94,13 +94,13 @@ pub enum Error {
         /// What to do.
         hint: Option<String>,
     },
-    /// It asks for what this version does not have.
-    #[error(
-        "revision `{revision}` asks for `transaction = \"none\"`: durable revisions, which run outside a transaction, are not supported by this version"
-    )]
+    /// It commits step by step, and cannot be part of a run that is one transaction.
+    #[error("revision `{revision}` is durable (`transaction = \"none\"`), and cannot be part of `{mode}`")]
     Durable {
         /// The revision.
         revision: String,
+        /// The flag.
+        mode: &'static str,
     },
     /// Its script says nothing about going down.
     #[error("revision `{revision}` (`{}`) has no downgrade", .path.display())]
@@ -145,9 +145,9 @@ impl Error {
             Self::Component { .. } => None,
             Self::Script { hint, .. } => Some(hint.clone()),
             Self::Build { hint, .. } => hint.clone(),
-            Self::Durable { .. } => {
-                Some("leave `transaction` out, and build indexes without CONCURRENTLY for now".to_owned())
-            }
+            Self::Durable { revision, mode } => Some(format!(
+                "its steps are committed one by one; leave `{mode}` out, or use it up to the revision before `{revision}`"
+            )),
             Self::NoDowngrade { revision, marker, .. } => Some(format!(
                 "{}; the edit is accepted with: wmigrate verify --accept {revision}",
                 if *marker {
@@ -189,6 +189,8 @@ pub struct Component {
     pub code_digest: String,
     /// What it may use up.
     pub granted: Granted,
+    /// Whether its steps are committed one by one.
+    pub durable: bool,
 }
 
 /// Bytes of a component.
@@ -274,14 +276,15 @@ impl Components {
         Job { versions: Arc::clone(&self.versions), index, shared: Arc::clone(&self.shared) }
     }
 
-    /// What can be known to be wrong with the revisions of a plan before any of them runs.
-    pub fn check(&self, plan: &Plan) -> Result<(), Error> {
+    /// What can be known to be wrong with the revisions of a plan before any of them runs. `together` is the flag that makes
+    /// one transaction of all.
+    pub fn check(&self, plan: &Plan, together: Option<&'static str>) -> Result<(), Error> {
         for step in plan.steps.iter().filter(|step| step.direction != Direction::Stamp) {
             let job = self.job(&step.revision);
             let file = job.file();
             let revision = step.revision.clone();
-            if file.front.transaction == TransactionMode::None {
-                return Err(Error::Durable { revision });
+            if let (true, Some(mode)) = (job.is_durable(), together) {
+                return Err(Error::Durable { revision, mode });
             }
             job.granted()?;
             if file.language == Language::Sql {
@@ -342,6 +345,12 @@ impl Job {
         &self.versions.revisions[self.index]
     }
 
+    /// Whether its steps are committed one by one.
+    #[must_use]
+    pub fn is_durable(&self) -> bool {
+        self.file().front.transaction == TransactionMode::None
+    }
+
     fn source(&self) -> Result<versions::Source, Error> {
         let file = self.file();
         versions::read_source(file).map_err(|cause| Error::Versions { revision: file.revision.id.clone(), cause })
@@ -353,7 +362,7 @@ impl Job {
         let source = self.source()?;
         let Content::Text(text) = source.content else { unreachable!("only a component's source is not text") };
         if file.language == Language::Sql {
-            sql::check(&text).map_err(|finding| script_error(file, finding))?;
+            sql::check(&text, !self.is_durable()).map_err(|finding| script_error(file, finding))?;
         }
         Ok((text, source.digest))
     }
@@ -408,9 +417,6 @@ impl Job {
         let file = self.file();
         let revision = &file.revision.id;
         let unusable = |cause: String| Error::Component { revision: revision.clone(), path: file.path.clone(), cause };
-        if file.front.transaction == TransactionMode::None {
-            return Err(Error::Durable { revision: revision.clone() });
-        }
         let component = match (file.language, Engine::of(file.language)) {
             (_, Some(engine)) => {
                 let (text, source) = self.script()?;
@@ -424,6 +430,7 @@ impl Job {
                     bytes: Bytes::Engine(engine),
                     code_digest: engine.digest().to_owned(),
                     granted: self.granted()?,
+                    durable: self.is_durable(),
                 }
             }
             (Language::Wasm, None) => {
@@ -442,6 +449,7 @@ impl Job {
                     code_digest,
                     bytes: Bytes::Own(bytes.into()),
                     granted: self.granted()?,
+                    durable: self.is_durable(),
                 }
             }
             (Language::Rust, None) => self.compiled()?,
@@ -522,6 +530,7 @@ impl Job {
             code_digest,
             bytes: Bytes::Own(bytes.into()),
             granted: self.granted()?,
+            durable: self.is_durable(),
             revision,
         })
     }

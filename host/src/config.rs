@@ -1,7 +1,10 @@
 //! `wmigrate.toml`: finding it, reading it, and letting `WMIGRATE_*` variables go before it. The result is plain data
 //! with every default filled in where the default is ours to give; nothing is connected to or created here.
 
+mod backfill;
 mod variables;
+
+pub use backfill::Backfill;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -36,6 +39,7 @@ const MAX_CONFIG: u64 = 1024 * 1024;
 /// | `database.schema` | `WMIGRATE_DATABASE_SCHEMA` | `wmigrate` |
 /// | `database.pg_bin` | `WMIGRATE_PG_BIN` | – |
 /// | `lock.wait` | `WMIGRATE_LOCK_WAIT` | `1 min` |
+/// | `backfill.<key>` | `WMIGRATE_BACKFILL_<KEY>` | those of who obeys |
 /// | `limits.<key>` | `WMIGRATE_LIMITS_<KEY>` | the runtime's |
 /// | `build.locked` | `WMIGRATE_BUILD_LOCKED` | `false` |
 /// | `build.cargo` | `WMIGRATE_BUILD_CARGO` | `cargo` |
@@ -58,6 +62,8 @@ pub struct Config {
     pub lock_wait: Duration,
     /// `[limits]`: what was set for all revisions.
     pub limits: Limits,
+    /// `[backfill]`
+    pub backfill: Backfill,
     /// `[build]`
     pub build: Build,
     /// `[templates] folder`
@@ -186,6 +192,7 @@ impl Config {
             },
             lock_wait: DEFAULT_LOCK_WAIT,
             limits: raw.limits,
+            backfill: raw.backfill,
             build: Build {
                 locked: raw.build.locked,
                 // A bare name is looked up in PATH, anything else is a place in the project.
@@ -281,6 +288,8 @@ struct Raw {
     #[serde(default)]
     limits: Limits,
     #[serde(default)]
+    backfill: Backfill,
+    #[serde(default)]
     build: RawBuild,
     #[serde(default)]
     templates: RawTemplates,
@@ -332,10 +341,11 @@ fn default_versions() -> Vec<PathBuf> {
 /// two alike.
 fn keys(table: &str) -> Option<&'static [&'static str]> {
     match table {
-        "" => Some(&["versions", "database", "lock", "limits", "build", "templates", "x", "revisions"]),
+        "" => Some(&["versions", "database", "lock", "limits", "backfill", "build", "templates", "x", "revisions"]),
         "database" => Some(&["url", "schema", "pg_bin"]),
         "lock" => Some(&["wait"]),
         "limits" => Some(&limits::KEYS),
+        "backfill" => Some(&backfill::KEYS),
         "build" => Some(&["locked", "cargo"]),
         "templates" => Some(&["folder"]),
         "revisions.*" => Some(&["limits"]),

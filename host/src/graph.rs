@@ -10,6 +10,7 @@
 //! | in which order are revisions visited | `order` |
 //! | which revisions does a command select | `select` |
 //! | which steps, which version rows after each | `plan`, `stamp`, `rows` |
+//! | what may run while a durable revision is half-way | `half_done` |
 //! | what `history`, `heads`, `current`, `branches`, `show` say | `history` |
 //! | everything that can be wrong | `error` |
 //!
@@ -19,6 +20,7 @@
 
 mod cycle;
 pub mod error;
+pub mod half_done;
 pub mod history;
 mod labels;
 pub mod map;
@@ -33,6 +35,7 @@ pub mod target;
 mod walk;
 
 pub use error::Error;
+pub use half_done::HalfDone;
 pub use map::Map;
 pub use plan::{Direction, Plan, RowChange, Step};
 pub use revision::Revision;

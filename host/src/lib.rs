@@ -10,15 +10,19 @@
 //! | [`runtime`] | the sandbox and the functions of `wit/` |
 //! | [`sql`] | connections, owned transactions, the lock, values |
 //! | [`state`] | the `wmigrate` schema in the database |
+//! | [`durable`] | revisions without a transaction: the journal of their steps |
+//! | [`backfill`] | rewriting a table's rows in batches |
 //! | [`runner`] | act: carries out a plan, the one place where the others meet |
 //! | [`embedded`] | a private PostgreSQL for development and tests |
 //! | [`cli`] | the command line; the only room that prints |
 
 pub mod authoring;
+pub mod backfill;
 pub mod bindings;
 pub mod cli;
 pub mod components;
 pub mod config;
+pub mod durable;
 pub mod embedded;
 pub mod engines;
 pub mod graph;

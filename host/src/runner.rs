@@ -6,9 +6,12 @@
 //! 3. write version rows and log row into the same transaction, proving that it is still the same one;
 //! 4. commit. The step is done when this has returned. The next transaction begins in the same breath.
 //!
+//! A durable revision has no transaction around it: its steps are `durable`'s, and 3 and 4 are its end.
+//!
 //! A lock that was not free in time, a deadlock or a serialisation failure runs the step again from 1, a few times.
 
 mod ahead;
+mod durable;
 mod failure;
 mod interrupt;
 mod together;
@@ -16,6 +19,7 @@ mod together;
 pub use failure::{Error, StepFailure};
 pub use interrupt::Interrupt;
 
+use crate::backfill;
 use crate::components::Components;
 use crate::graph::{Direction, Plan, Step};
 use crate::runtime::{Call, Door, Event, Events, Failure, Guest, Outcome, Runtimes, Spent};
@@ -38,6 +42,8 @@ pub struct Options {
     pub dry_run: bool,
     /// `-x` arguments, those of the configuration first.
     pub x_arguments: Arc<Vec<(String, String)>>,
+    /// How backfills of durable revisions are worked on.
+    pub crew: backfill::Options,
     /// Requests to stop.
     pub interrupt: Interrupt,
 }
@@ -174,6 +180,9 @@ impl Run<'_> {
         rows: &[String],
         ahead: &mut Ahead,
     ) -> Result<Session, (Option<Connection>, Error)> {
+        if component.component.durable {
+            return self.attempt_in_steps(component, session, rows).await;
+        }
         let begun = Instant::now();
         let transaction = session
             .begin(&component.begin())
@@ -186,7 +195,8 @@ impl Run<'_> {
         let bookkeeping = self.bookkeeping(component, begun.elapsed(), &transaction, rows);
         // A transaction that waited for its component to be built would hold back vacuum, and a server may end it.
         let next = ahead.at_hand();
-        let begin = next.as_ref().map(|next| next.begin());
+        // Between the steps of a durable one no transaction is open.
+        let begin = next.as_ref().filter(|next| !next.component.durable).map(|next| next.begin());
         let meanwhile = async {
             // First the message goes out.
             tokio::task::yield_now().await;
@@ -195,7 +205,8 @@ impl Run<'_> {
                 next.guest = Some(self.guest(next).await);
             }
         };
-        let (done, ()) = tokio::join!(transaction.commit(Some(&bookkeeping), begin.as_ref()), meanwhile);
+        let (done, ()) =
+            tokio::join!(transaction.commit(std::slice::from_ref(&bookkeeping), begin.as_ref()), meanwhile);
         done.map_err(|(connection, error)| (connection, self.refused(component, error)))
     }
 

@@ -1,6 +1,6 @@
 //! The sandbox: runs one export of one revision and hands back what it was lent.
 //!
-//! It knows components, limits and the functions of `wit/`; it knows nothing of version rows, plans or the command line.
+//! It knows components, limits and the functions of `wit/`, which it hands on to `sql`, `durable` and `backfill`; it knows nothing of version rows, plans or the command line.
 
 mod by_stack;
 mod cache;
@@ -9,6 +9,7 @@ mod functions;
 mod imports;
 mod limits;
 mod outcome;
+mod transform;
 mod wasi;
 
 pub use by_stack::Runtimes;
@@ -17,6 +18,7 @@ pub use engine::{Code, Error, Guest, Runtime, Spent};
 pub use imports::{Door, Recorded};
 pub use limits::{Limit, Limits};
 pub use outcome::{Failure, Stop};
+pub use transform::Transformer;
 
 use crate::bindings::{Level, SqlError, Way};
 use std::sync::Arc;
@@ -47,6 +49,8 @@ pub enum Event {
     Statement(String),
     /// The server sent a notice. Escaped as well.
     Notice(String),
+    /// A backfill went on. Its texts come from a revision or a server, and are not escaped.
+    Backfill(crate::backfill::Progress),
 }
 
 /// A place for events. Cheap to clone.

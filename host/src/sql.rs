@@ -3,13 +3,16 @@
 //! It knows no revision, no plan and no sandbox; `runtime` lends a [`Transaction`] to a guest and gets it back.
 
 pub mod advice;
+pub mod bulk;
 pub mod connect;
 mod connection;
+pub mod durable;
 mod error;
 pub mod gate;
 mod guest;
 pub mod lex;
 pub mod lock;
+pub mod outside;
 pub mod parameters;
 mod pooler;
 pub mod settings;
@@ -18,12 +21,13 @@ mod tls;
 mod transaction;
 pub mod value;
 mod wire;
+mod words;
 
 pub use connection::{Cancel, Connection};
 pub(crate) use error::host_error;
 pub use error::{Error, from_driver, guest_error};
 pub use guest::{CallError, GuestLimits};
-pub(crate) use guest::{in_script, refused_record, split_script};
+pub(crate) use guest::{in_script, prepare as fits, refused_record, split_script};
 pub use lock::{Holder, LockOptions};
 pub use settings::Settings;
 pub(crate) use transaction::RESET;

@@ -2,6 +2,8 @@
 //!
 //! Reading never writes: a database without the schema is simply at base.
 
+pub mod backfill;
+pub mod journal;
 pub mod log;
 pub mod record;
 pub mod schema;
@@ -19,6 +21,8 @@ pub struct Standing {
     pub current: bool,
     /// Why the server takes no writes, where it takes none.
     pub read_only: Option<&'static str>,
+    /// Durable revisions that have begun and not ended.
+    pub in_progress: Vec<journal::InProgress>,
 }
 
 /// What can be wrong with the schema.
@@ -50,13 +54,20 @@ pub async fn read(connection: &Connection, schema: &str) -> Result<Standing, Sta
         "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only') = 'on', \
          pg_catalog.obj_description(pg_catalog.to_regnamespace({0}), 'pg_namespace'), \
          pg_catalog.to_regnamespace({0}) IS NOT NULL, \
-         pg_catalog.to_regclass({1}) IS NOT NULL, pg_catalog.to_regprocedure({2}) IS NOT NULL",
+         pg_catalog.to_regclass({1}) IS NOT NULL, \
+         pg_catalog.to_regprocedure({2}) IS NOT NULL AND pg_catalog.to_regprocedure({3}) IS NOT NULL",
         quote_literal(&name),
         quote_literal(&format!("{name}.version")),
         quote_literal(&record::signature(schema)),
+        quote_literal(&journal::signature(schema)),
     );
     let select = format!("SELECT revision FROM {name}.version ORDER BY revision COLLATE \"C\"");
-    let (about, rows) = tokio::join!(connection.query(doing, &about, &[]), connection.query(doing, &select, &[]));
+    let begun = journal::query_in_progress(schema);
+    let (about, rows, begun) = tokio::join!(
+        connection.query(doing, &about, &[]),
+        connection.query(doing, &select, &[]),
+        connection.query("reading the journal", &begun, &[])
+    );
     let about = about?;
     let about = about.first().expect("a SELECT without FROM gives one row");
     let read_only = match (about.get(0), about.get(1)) {
@@ -73,7 +84,7 @@ pub async fn read(connection: &Connection, schema: &str) -> Result<Standing, Sta
         Err(error) if !has_table && matches!(error.sqlstate(), Some("42P01" | "3F000")) => Vec::new(),
         Err(error) => return Err(error.into()),
     };
-    Ok(Standing { rows, exists: has_table, current, read_only })
+    Ok(Standing { rows, exists: has_table, current, read_only, in_progress: journal::in_progress(begun)? })
 }
 
 /// Whether the transaction of a step was committed; none where the server does not know any more, or it is still running.

@@ -380,7 +380,7 @@ pub const CASES: &[Case] = &[
         "upgrade head",
         1,
         "error: revision `3c00`: [PROJECT]/versions/3c00_bad.sql:8:1: `CREATE INDEX CONCURRENTLY` cannot run in a transaction
-         hint: this needs a durable revision (`transaction = \"none\"`), which this version refuses; until then drop `CONCURRENTLY`
+         hint: put `transaction = \"none\"` into the front matter: each statement is then committed by itself, and after a crash the revision goes on where it stopped
          the database is at `2b00`; nothing was changed",
     ),
     case(
@@ -389,7 +389,7 @@ pub const CASES: &[Case] = &[
         "upgrade head",
         1,
         "error: revision `3c00`: [PROJECT]/versions/3c00_bad.sql:8:1: `VACUUM` cannot run in a transaction
-         hint: run it by hand or from a scheduled job, not as part of the history
+         hint: put `transaction = \"none\"` into the front matter: each statement is then committed by itself, and after a crash the revision goes on where it stopped
          the database is at `2b00`; nothing was changed",
     ),
     case(
@@ -402,12 +402,45 @@ pub const CASES: &[Case] = &[
          the database is at `2b00`; nothing was changed",
     ),
     case(
-        "`transaction = \"none\"`",
+        "a durable revision in a dry run",
         &[("3c00_bad.sql", SqlWith("transaction = \"none\"\n", "-- wmigrate:upgrade\nSELECT 1;\n"))],
+        "upgrade head --dry-run",
+        2,
+        "error: revision `3c00` is durable (`transaction = \"none\"`), and cannot be part of `--dry-run`
+         hint: its steps are committed one by one; leave `--dry-run` out, or use it up to the revision before `3c00`
+         the database is at `2b00`; nothing was changed",
+    ),
+    case(
+        "a concurrent index without a name in a durable revision",
+        &[(
+            "3c00_bad.sql",
+            SqlWith(
+                "transaction = \"none\"\n",
+                "-- wmigrate:upgrade\nCREATE INDEX CONCURRENTLY ON accounts (id);\n",
+            ),
+        )],
         "upgrade head",
         1,
-        "error: revision `3c00` asks for `transaction = \"none\"`: durable revisions, which run outside a transaction, are not supported by this version
-         hint: leave `transaction` out, and build indexes without CONCURRENTLY for now
+        "error: revision `3c00`: [PROJECT]/versions/3c00_bad.sql:9:1: `CREATE INDEX CONCURRENTLY` is refused in a durable revision: without a name it is not known, after a crash, whether the index is there
+         hint: give the index a name: `CREATE INDEX CONCURRENTLY name ON …`
+         the database is at `2b00`; nothing was changed",
+    ),
+    case(
+        "`SET ROLE` in a durable revision",
+        &[("3c00_bad.sql", SqlWith("transaction = \"none\"\n", "-- wmigrate:upgrade\nSET ROLE postgres;\n"))],
+        "upgrade head",
+        1,
+        "error: revision `3c00`: [PROJECT]/versions/3c00_bad.sql:9:1: `SET ROLE` is refused in a durable revision: the role is put back after each statement
+         hint: run wmigrate as that role, or hand objects over with `ALTER … OWNER TO`
+         the database is at `2b00`; nothing was changed",
+    ),
+    case(
+        "`ALTER SYSTEM` in a durable revision",
+        &[("3c00_bad.sql", SqlWith("transaction = \"none\"\n", "-- wmigrate:upgrade\nALTER SYSTEM SET work_mem = '1GB';\n"))],
+        "upgrade head",
+        1,
+        "error: revision `3c00`: [PROJECT]/versions/3c00_bad.sql:9:1: `ALTER SYSTEM` is refused: it changes the whole server and cannot run in a transaction
+         hint: use `ALTER DATABASE … SET`, or let the server's administrator run it
          the database is at `2b00`; nothing was changed",
     ),
     case(
@@ -416,7 +449,7 @@ pub const CASES: &[Case] = &[
         "upgrade head",
         1,
         "error: revision `3c00`: [PROJECT]/versions/3c00_bad.sql:10:1: `VACUUM` cannot run in a transaction
-         hint: run it by hand or from a scheduled job, not as part of the history
+         hint: put `transaction = \"none\"` into the front matter: each statement is then committed by itself, and after a crash the revision goes on where it stopped
          the database is at `2b00`; nothing was changed",
     ),
     case(

@@ -271,13 +271,15 @@ fn the_log_tells_who_ran_what() {
 }
 
 /// What earlier layouts had and this one has not.
-const EARLIER: [&str; 2] = [
+const EARLIER: [&str; 3] = [
     "DROP PROCEDURE wmigrate.record; COMMENT ON SCHEMA wmigrate IS 'wmigrate: layout 1'; \
      CREATE INDEX log_revision ON wmigrate.log (revision, id); \
      ALTER TABLE wmigrate.log ADD CHECK (direction IN ('upgrade', 'downgrade', 'stamp')), ADD CHECK (outcome <> 'odd')",
     "DROP PROCEDURE wmigrate.record; COMMENT ON SCHEMA wmigrate IS 'wmigrate: layout 2'; \
      CREATE FUNCTION wmigrate.record(text, text, text, double precision, text, xid8, bigint, text[], text[], text[]) \
      RETURNS void LANGUAGE sql AS ''",
+    "DROP TABLE wmigrate.journal, wmigrate.backfill_job, wmigrate.backfill_batch, wmigrate.backfill_quarantine; \
+     DROP PROCEDURE wmigrate.step; COMMENT ON SCHEMA wmigrate IS 'wmigrate: layout 3'",
 ];
 
 #[test]
@@ -302,7 +304,7 @@ fn an_older_layout_is_brought_up_to_date_by_what_writes() {
         let said = project.wmigrate(command.split(' '));
         assert_eq!(said.code, Some(0), "{}", said.stderr);
         let rows = if command == "ensure_version" { 2 } else { 3 };
-        assert_eq!(project.psql(layout), format!("wmigrate: layout 3|p|t|{rows}"), "{command}");
+        assert_eq!(project.psql(layout), format!("wmigrate: layout 4|p,p|t|{rows}"), "{command}");
         if command == "ensure_version" {
             assert_eq!(filters.apply(&said.stderr), "brought schema \"wmigrate\" up to date\n");
         }

@@ -70,6 +70,18 @@ impl Project {
         self.revision(id, message, "sql", &format!("{}{body}", front_matter("--", id, down, message, "")))
     }
 
+    /// The same for one that is durable: each statement is committed by itself.
+    pub fn durable(&self, id: &str, down: &str, message: &str, upgrade: &str, downgrade: &str) -> PathBuf {
+        let body = format!("-- wmigrate:upgrade\n{upgrade}\n-- wmigrate:downgrade\n{downgrade}\n");
+        let front = front_matter("--", id, down, message, DURABLE);
+        self.revision(id, message, "sql", &format!("{front}{body}"))
+    }
+
+    /// Writes a durable revision in JavaScript.
+    pub fn durable_js(&self, id: &str, down: &str, message: &str, body: &str) -> PathBuf {
+        self.revision(id, message, "js", &format!("{}{body}", front_matter("//", id, down, message, DURABLE)))
+    }
+
     /// Writes a JavaScript revision; `body` is the module after the front matter.
     pub fn js(&self, id: &str, down: &str, message: &str, body: &str) -> PathBuf {
         self.revision(id, message, "js", &format!("{}{body}", front_matter("//", id, down, message, "")))
@@ -166,6 +178,9 @@ pub struct Output {
     /// Standard error.
     pub stderr: String,
 }
+
+/// The line of front matter that makes a revision durable.
+pub const DURABLE: &str = "transaction = \"none\"\n";
 
 /// The comment block at the top of a revision, in the language's line comments; `more` are further lines of TOML.
 pub fn front_matter(comment: &str, id: &str, down: &str, message: &str, more: &str) -> String {

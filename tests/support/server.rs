@@ -41,6 +41,31 @@ impl TestServer {
         Self { server: Some(server) }
     }
 
+    /// A standby of `primary`, made by the program `basebackup`, which streams.
+    pub fn standby_of(primary: &Self, basebackup: &Path, folder: &Path) -> Self {
+        fs::create_dir_all(folder).unwrap();
+        let data = folder.join("postgres");
+        let copied = Command::new(basebackup)
+            .args(["-R", "-X", "stream", "-c", "fast", "-U", "postgres", "-d", &primary.url(), "-D"])
+            .arg(&data)
+            .output()
+            .unwrap();
+        assert!(copied.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&copied.stderr));
+        // Its socket is in its data folder, and would be taken for the primary's.
+        for name in super::project::names_in(&data).iter().filter(|name| name.starts_with(".s.PGSQL")) {
+            fs::remove_file(data.join(name)).unwrap();
+        }
+        // It belongs to whoever made it, and the server may be somebody else.
+        if let Some((uid, gid)) = primary.server().runs_as() {
+            let owned = Command::new("chown").arg("-R").arg(format!("{uid}:{gid}")).arg(&data).status().unwrap();
+            assert!(owned.success(), "chown: {owned}");
+        }
+        let mut options = Options::new(folder.to_owned());
+        options.settings = FAST.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let server = Server::start(&options, binaries()).unwrap_or_else(|error| panic!("{error}"));
+        Self { server: Some(server) }
+    }
+
     /// What the embedded module says about it.
     pub fn server(&self) -> &Server {
         self.server.as_ref().expect("it runs until it is dropped")

@@ -25,6 +25,15 @@ impl Error {
         Self::with("exception", sqlstate, message.into())
     }
 
+    /// Says which row of a batch it is about, counted from 0. The host tries that one alone, and the others again
+    /// without it. [`Batch::map_rows`](crate::backfill::Batch::map_rows) does this by itself.
+    #[must_use]
+    pub fn in_row(row: usize, error: impl Into<Self>) -> Self {
+        let mut error = error.into();
+        error.add_row(row);
+        error
+    }
+
     /// Adds a hint: what the person who reads this may do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -65,6 +74,24 @@ impl Error {
     /// An error about a result that is not what the revision expected.
     pub(crate) fn result(sqlstate: &str, message: String) -> Self {
         Self::with("result", sqlstate, message)
+    }
+
+    /// An error about a call that cannot be meant.
+    pub(crate) fn usage(sqlstate: &str, message: String) -> Self {
+        Self::with("usage", sqlstate, message)
+    }
+
+    /// An error about a value that cannot be written.
+    pub(crate) fn parameter(sqlstate: &str, message: String) -> Self {
+        Self::with("parameter", sqlstate, message)
+    }
+
+    /// Names a row, beside those that are named already.
+    pub(crate) fn add_row(&mut self, row: usize) {
+        let row = row.to_string();
+        if !self.0.fields.iter().any(|(field, value)| field == "row" && *value == row) {
+            self.0.fields.push(("row".into(), row));
+        }
     }
 
     fn with(kind: &str, sqlstate: &str, message: String) -> Self {

@@ -37,10 +37,43 @@
 //! # fn main() {}
 //! ```
 //!
-//! What a revision can do is in [`sql`], [`log`] and [`context`]; there are no files, no network and no clock but
-//! [`context::now`]. An [`Error`] returned with `?` fails the revision with the server's SQLSTATE; a panic ends it with
-//! the message and the line in the log. Everything here compiles on any target, so `cargo check`, `cargo doc` and
-//! rust-analyzer work as usual, and so do tests of code that calls nothing of the host.
+//! What a revision can do is in [`sql`], [`backfill`], [`log`] and [`context`]; there are no files, no network and no
+//! clock but [`context::now`]. An [`Error`] returned with `?` fails the revision with the server's SQLSTATE; a panic
+//! ends it with the message and the line in the log. Everything here compiles on any target, so `cargo check`,
+//! `cargo doc` and rust-analyzer work as usual, and so do tests of code that calls nothing of the host.
+//!
+//! # Many rows
+//!
+//! A table that is too large for a loop over [`sql::query`] is rewritten in batches: [`backfill::Backfill`] says which
+//! rows, a transform computes their new values, and `export!` names it. A transform is tested without a database:
+//!
+//! ```
+//! use wmigrate_guest::prelude::*;
+//!
+//! export!(upgrade, downgrade, transforms: { "split" => split });
+//!
+//! fn upgrade() -> Result<()> {
+//!     let names = Backfill::new("split names", "author").read(["name"]).write(["given_name", "family_name"]);
+//!     names.filter("name LIKE '_% _%'").run("split")?;
+//!     Ok(())
+//! }
+//!
+//! fn split(batch: &Batch, out: &mut Output) -> Result<()> {
+//!     batch.map_rows(out, |name: &str| Ok(name.trim().rsplit_once(' ').ok_or("a name of one word")?))
+//! }
+//! # fn downgrade() -> Result<()> { Ok(()) }
+//! # fn main() -> Result<()> {
+//!
+//! let authors = Batch::of(&["name"], ["Ada King Lovelace", "Alan Turing"])?;
+//! let written = authors.apply(split)?;
+//! let names: Vec<(&str, &str)> = written.rows()?.collect();
+//! assert_eq!(names, [("Ada King", "Lovelace"), ("Alan", "Turing")]);
+//!
+//! // Rows that fail are named, and the host goes on with the others without them.
+//! let error = Batch::of(&["name"], ["Alan Turing", "Plato"])?.apply(split).expect_err("one word");
+//! assert_eq!((error.message(), error.field("row")), ("a name of one word", Some("1")));
+//! # Ok(()) }
+//! ```
 
 /// The bindings as generated from the WIT package, for what this crate has no nicer form of.
 #[allow(missing_docs, unreachable_pub, reason = "generated; documented in the WIT package")]
@@ -52,9 +85,30 @@ pub mod raw {
         export_macro_name: "export_revision",
         default_bindings_module: "wmigrate_guest::raw",
         additional_derives: [PartialEq],
+        // `batch` is used by the other world's export only, and its bindings are to find it here.
+        generate_unused_types: true,
     });
+
+    /// The world with `transform`: its exports only, on the types above.
+    pub mod backfilling {
+        wit_bindgen::generate!({
+            path: "wit",
+            world: "backfilling-revision",
+            pub_export_macro: true,
+            export_macro_name: "export_backfilling_revision",
+            default_bindings_module: "wmigrate_guest::raw::backfilling",
+            with: {
+                "wmigrate:migration/types@0.1.0": crate::raw::wmigrate::migration::types,
+                "wmigrate:migration/sql@0.1.0": crate::raw::wmigrate::migration::sql,
+                "wmigrate:migration/log@0.1.0": crate::raw::wmigrate::migration::log,
+                "wmigrate:migration/context@0.1.0": crate::raw::wmigrate::migration::context,
+                "wmigrate:migration/backfill@0.1.0": crate::raw::wmigrate::migration::backfill,
+            },
+        });
+    }
 }
 
+pub mod backfill;
 pub mod context;
 mod error;
 mod export;
@@ -65,12 +119,13 @@ mod value;
 
 pub use error::{Error, Result};
 #[doc(hidden)]
-pub use export::run;
+pub use export::{run, run_transform};
 pub use row::{ColumnIndex, FromRow, Row, Rows};
 pub use value::{Date, FromValue, Interval, Json, Numeric, Time, Timestamp, Timestamptz, Uuid, Value};
 
 /// Everything a revision needs: `use wmigrate_guest::prelude::*;`.
 pub mod prelude {
+    pub use crate::backfill::{Backfill, Batch, Output};
     pub use crate::{Date, Error, Interval, Json, Numeric, Result, Row, Time, Timestamp, Timestamptz, Uuid, Value};
     pub use crate::{bail, debug, ensure, export, info, notice, params, warning};
     pub use crate::{context, log, sql};

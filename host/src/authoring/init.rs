@@ -174,6 +174,8 @@ mod tests {
         assert_eq!(all.limits.memory, Some(256 << 20));
         assert_eq!(all.limits.lock_timeout, Some(Duration::from_secs(2)));
         assert_eq!(none.limits, Limits::default());
+        assert_eq!((all.backfill.workers, all.backfill.lag_size), (Some(1), Some(64 << 20)));
+        assert_eq!((all.backfill.throttle, none.backfill.throttle), (Some(true), None));
         for key in limits::KEYS {
             assert!(CONFIG.contains(&format!("WMIGRATE_LIMITS_{}\n", key.to_uppercase())), "{key}");
         }

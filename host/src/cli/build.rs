@@ -49,7 +49,9 @@ impl Build {
             if let Bytes::Engine(_) = component.bytes
                 && file.language == Language::Sql
             {
-                for warning in component.payload.as_deref().map(sql::warnings).unwrap_or_default() {
+                for warning in
+                    component.payload.as_deref().map(|text| sql::warnings(text, !component.durable)).unwrap_or_default()
+                {
                     printer.talk(&format!(
                         "warning: {}:{}:{}: {} ({})",
                         file.path.display(),

@@ -4,7 +4,7 @@ use super::exit::CliError;
 use super::print::Printer;
 use super::run::{self, RunArgs};
 use super::{Global, script};
-use crate::graph::plan;
+use crate::graph::{half_done, plan};
 use clap::Args;
 
 /// Undo revisions down to a target.
@@ -52,6 +52,6 @@ impl Downgrade {
         if self.sql {
             return script::print(global, printer, &self.run, |map| plan::downgrade_range(map, &self.target));
         }
-        run::run(global, printer, &self.run, &|map, rows| plan::downgrade(map, rows, &self.target))
+        run::run(global, printer, &self.run, &|map, rows, half| half_done::downgrade(map, rows, half, &self.target))
     }
 }

@@ -3,6 +3,7 @@
 
 use super::print::Printer;
 use crate::components::Granted;
+use crate::durable::{Cause, Halted};
 use crate::runtime::{Failure, Limit, printable};
 use crate::versions::limits::duration_to;
 use crate::{authoring, components, config, embedded, graph, runner, sql, state, versions};
@@ -205,7 +206,7 @@ impl From<components::Error> for CliError {
             components::Error::Changed { .. } | components::Error::NotLocked { .. } => {
                 (Code::Digest, "digest_mismatch")
             }
-            components::Error::Durable { .. } => (Code::Failed, "durable_unsupported"),
+            components::Error::Durable { .. } => (Code::Usage, "durable"),
             components::Error::NoDowngrade { .. } => (Code::Failed, "no_downgrade"),
             components::Error::Script { .. } | components::Error::Build { .. } => (Code::Failed, "build"),
             components::Error::Versions { .. } => (Code::Failed, "versions"),
@@ -305,6 +306,22 @@ fn of_step(step: &runner::StepFailure) -> CliError {
             error.kind = "connection_lost";
             error.hint = cause.hint();
         }
+        Failure::Diverged(_) => {
+            error.kind = "diverged";
+            error.hint = Some(format!(
+                "put back what the revision's steps depend on (its code, what it reads, `-x`) and run the same command again; \
+                 or take it back: wmigrate downgrade -1; or finish by hand and say so: wmigrate stamp {}",
+                step.revision
+            ));
+        }
+        Failure::Journal(_) => {
+            error.kind = "journal";
+            error.hint = Some("`wmigrate log` shows who ran what; then run the same command again".to_owned());
+        }
+        Failure::Backfill(halted) => {
+            error.kind = "backfill";
+            error.hint = Some(hint_of_halted(halted));
+        }
         Failure::Stopped => {
             error.code = Code::Interrupted;
             error.kind = "interrupted";
@@ -380,6 +397,38 @@ fn hint_of(record: &crate::bindings::SqlError, granted: Option<&Granted>) -> Opt
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+/// What lets a job go on.
+pub(super) fn hint_of_halted(halted: &Halted) -> String {
+    let job = halted.job;
+    match &halted.cause {
+        Cause::Row { allowed, .. } => format!(
+            "correct the row and run the same command again; or let failing rows be put aside: \
+             wmigrate backfill resume {job} --max-quarantine {}; if the code is corrected: wmigrate backfill resume {job} --accept-changed",
+            allowed + 1
+        ),
+        Cause::Record(record) => match record.hint.as_deref() {
+            Some(hint) => printable(hint),
+            None => hint_of(record, None).unwrap_or_else(|| {
+                "remove the cause and run the same command again: it goes on with the batches that are left".to_owned()
+            }),
+        },
+        Cause::Failed(_) => {
+            "remove the cause and run the same command again: it goes on with the batches that are left".to_owned()
+        }
+        Cause::Cancelled(_) => {
+            format!(
+                "to go on: wmigrate backfill resume {job}, then the same command again; to undo: wmigrate downgrade -1"
+            )
+        }
+        Cause::Changed => format!(
+            "rows that are done stay as the old code made them; if that is right: wmigrate backfill resume {job} --accept-changed; \
+             else put the revision's file back"
+        ),
+        Cause::Table { .. } => "give the table its name back, and run the same command again".to_owned(),
+        Cause::Version => "run it with the version of wmigrate that began it".to_owned(),
+    }
 }
 
 fn hint_of_limit(limit: Limit, granted: Option<&Granted>) -> Option<String> {

@@ -4,7 +4,7 @@ use super::Global;
 use super::exit::{CliError, Code};
 use super::print::Printer;
 use super::project::Project;
-use crate::graph::{Direction, plan};
+use crate::graph::{Direction, half_done, plan};
 use clap::{Args, Subcommand};
 use std::process::ExitCode;
 
@@ -62,13 +62,20 @@ impl Plan {
         let from = match &self.what {
             What::Upgrade { from, .. } | What::Downgrade { from, .. } | What::Stamp { from, .. } => from,
         };
-        let rows = match &from.from {
-            Some(rows) => rows.split(',').map(str::trim).filter(|row| !row.is_empty()).map(str::to_owned).collect(),
-            None => project.rows(global, printer)?,
+        let (rows, half) = match &from.from {
+            Some(rows) => {
+                (rows.split(',').map(str::trim).filter(|row| !row.is_empty()).map(str::to_owned).collect(), None)
+            }
+            None => {
+                let standing = project.standing(global, printer)?;
+                let half = super::run::half_done(&standing);
+                (standing.rows, half)
+            }
         };
+        let half = half.as_ref();
         let plan = match &self.what {
-            What::Upgrade { target, .. } => plan::upgrade(&project.map, &rows, target)?,
-            What::Downgrade { target, .. } => plan::downgrade(&project.map, &rows, target)?,
+            What::Upgrade { target, .. } => half_done::upgrade(&project.map, &rows, half, target)?,
+            What::Downgrade { target, .. } => half_done::downgrade(&project.map, &rows, half, target)?,
             What::Stamp { revisions, purge, .. } => plan::stamp(&project.map, &rows, revisions, *purge)?,
         };
         if printer.json {

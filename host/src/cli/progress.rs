@@ -1,6 +1,7 @@
 //! What a run looks like: on a terminal one living line a revision, otherwise a plain line before each.
 
 use super::print::Printer;
+use crate::backfill;
 use crate::bindings::Level;
 use crate::graph::Step;
 use crate::runner::Watcher;
@@ -8,7 +9,7 @@ use crate::runtime::Event;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal as _;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Watches a run and prints it.
 pub(super) struct Progress {
@@ -17,6 +18,8 @@ pub(super) struct Progress {
     show_statements: bool,
     bar: Option<ProgressBar>,
     position: Mutex<(u64, u64)>,
+    /// The backfill of which something was last said, and when.
+    said: Mutex<Option<(String, Instant)>>,
 }
 
 impl Progress {
@@ -29,7 +32,13 @@ impl Progress {
             );
             bar
         });
-        Self { printer, show_statements: dry_run || printer.verbose > 0, bar, position: Mutex::new((0, steps as u64)) }
+        Self {
+            printer,
+            show_statements: dry_run || printer.verbose > 0,
+            bar,
+            position: Mutex::new((0, steps as u64)),
+            said: Mutex::default(),
+        }
     }
 
     /// Prints a line above the living one.
@@ -40,6 +49,29 @@ impl Progress {
         }
     }
 }
+
+impl Progress {
+    /// On a terminal in the living line; otherwise a line every few seconds, and one at the end.
+    fn backfill(&self, revision: &str, progress: &backfill::Progress) {
+        if let Some(bar) = self.bar.as_ref().filter(|_| !progress.finished) {
+            bar.set_message(super::backfill::living_line(progress));
+            return;
+        }
+        let mut last = self.said.lock().expect("no holder of this lock panics");
+        let due = last.as_ref().is_none_or(|(name, at)| *name != progress.name || at.elapsed() >= BETWEEN_LINES);
+        if progress.finished || due {
+            *last = Some((progress.name.clone(), Instant::now()));
+            if self.printer.json {
+                self.printer.talk(&super::backfill::event(revision, progress).to_string());
+            } else {
+                self.line(&format!("  {revision}: {}", super::backfill::line(progress)));
+            }
+        }
+    }
+}
+
+/// Between two lines about a backfill.
+const BETWEEN_LINES: Duration = Duration::from_secs(5);
 
 impl Watcher for Progress {
     fn begin(&self, step: &Step) {
@@ -94,6 +126,7 @@ impl Watcher for Progress {
                 }
             }
             Event::Statement(_) => {}
+            Event::Backfill(progress) => self.backfill(id, &progress),
         }
     }
 

@@ -62,10 +62,15 @@ impl Project {
         Ok((connection, standing))
     }
 
-    /// The version rows alone, for commands that only look.
-    pub(super) fn rows(&self, global: &Global, printer: &Printer) -> Result<Vec<String>, CliError> {
+    /// Where the database stands, for commands that only look.
+    pub(super) fn standing(&self, global: &Global, printer: &Printer) -> Result<Standing, CliError> {
         let settings = self.settings(global, printer)?;
-        super::block_on(async { Ok(self.connect(&settings).await?.1.rows) })
+        super::block_on(async { Ok(self.connect(&settings).await?.1) })
+    }
+
+    /// The version rows alone.
+    pub(super) fn rows(&self, global: &Global, printer: &Printer) -> Result<Vec<String>, CliError> {
+        Ok(self.standing(global, printer)?.rows)
     }
 
     /// The id of the one revision that `target` names.

@@ -2,6 +2,7 @@
 //!
 //! A database that is where it should be costs one connection and one round trip: no lock, no engine, no wasm file.
 
+use super::crew::CrewArgs;
 use super::exit::{CliError, Code};
 use super::print::Printer;
 use super::progress::Progress;
@@ -9,12 +10,12 @@ use super::project::{self, Project};
 use super::signals::Signals;
 use super::{Global, block_on};
 use crate::components::{Components, Policy};
-use crate::graph::{self, Direction, Map, Plan};
+use crate::graph::{self, Direction, HalfDone, Map, Plan};
 use crate::runner::{self, Options, Report, Run};
 use crate::runtime::{Cache, Failure, Runtimes};
 use crate::sql::lock::{self, Key};
 use crate::sql::{Connection, LockOptions, Settings};
-use crate::state::{self, log, schema};
+use crate::state::{self, Standing, log, schema};
 use crate::versions;
 use clap::Args;
 use serde_json::json;
@@ -39,12 +40,27 @@ pub struct RunArgs {
     /// How long to wait for another wmigrate to finish, for example `10 min`.
     #[arg(long, value_name = "TIME")]
     pub lock_wait: Option<String>,
+    /// Rows of a backfill that may fail and be put aside; the first one more ends it [default: 0].
+    #[arg(long, value_name = "ROWS", help_heading = "Backfills (also under [backfill] in wmigrate.toml)")]
+    pub max_quarantine: Option<u64>,
+    /// How backfills are worked on.
+    #[command(flatten)]
+    pub crew: CrewArgs,
     /// Limits of the revisions.
     #[command(flatten)]
     pub limits: LimitArgs,
 }
 
 impl RunArgs {
+    /// The flag that makes one transaction of a run.
+    pub(super) fn together(&self) -> Option<&'static str> {
+        match (self.dry_run, self.single_transaction) {
+            (true, _) => Some("--dry-run"),
+            (false, true) => Some("--single-transaction"),
+            (false, false) => None,
+        }
+    }
+
     fn lock_wait(&self) -> Result<Option<Duration>, CliError> {
         let parse = |text: &String| {
             versions::limits::duration_from(text)
@@ -64,6 +80,9 @@ pub struct LimitArgs {
     /// Time in the guest's own code, SQL not counted [default: 60 s].
     #[arg(long, value_name = "TIME")]
     pub cpu: Option<String>,
+    /// Time of a backfill's transform for one batch [default: 10 s].
+    #[arg(long, value_name = "TIME")]
+    pub transform_cpu: Option<String>,
     /// Stack of the guest [default: 1 MiB].
     #[arg(long, value_name = "SIZE")]
     pub stack: Option<String>,
@@ -95,6 +114,7 @@ impl LimitArgs {
         let given = [
             ("memory", &self.memory),
             ("cpu", &self.cpu),
+            ("transform_cpu", &self.transform_cpu),
             ("stack", &self.stack),
             ("result_size", &self.result_size),
             ("statement_size", &self.statement_size),
@@ -116,8 +136,17 @@ impl LimitArgs {
     }
 }
 
-/// Decides what to do from the version rows.
-pub(super) type Decide<'a> = &'a dyn Fn(&Map, &[String]) -> Result<Plan, graph::Error>;
+/// Decides what to do from the version rows, and from the revision that is half-way.
+pub(super) type Decide<'a> = &'a dyn Fn(&Map, &[String], Option<&HalfDone>) -> Result<Plan, graph::Error>;
+
+/// The revision that is half-way. One that is being taken back may have been half-way up before.
+pub(super) fn half_done(standing: &Standing) -> Option<HalfDone> {
+    let of = |way: &str| standing.in_progress.iter().find(|run| run.direction == way);
+    let direction = |way| if way == "downgrade" { Direction::Downgrade } else { Direction::Upgrade };
+    ["downgrade", "upgrade"]
+        .into_iter()
+        .find_map(|way| of(way).map(|run| HalfDone { revision: run.revision.clone(), direction: direction(way) }))
+}
 
 /// Runs whatever `decide` wants.
 pub(super) fn run(global: &Global, printer: &Printer, args: &RunArgs, decide: Decide<'_>) -> Result<(), CliError> {
@@ -129,7 +158,7 @@ pub(super) fn run(global: &Global, printer: &Printer, args: &RunArgs, decide: De
     let settings = project.settings(global, printer)?;
     block_on(async {
         let (connection, standing) = project.connect_to_run(&settings, limits).await?;
-        let plan = decide(&project.map, &standing.rows)?;
+        let plan = decide(&project.map, &standing.rows, half_done(&standing).as_ref())?;
         if plan.steps.is_empty() {
             report_json(printer, &plan, &[], &standing.rows);
             return Ok(());
@@ -168,6 +197,13 @@ impl<'a> Job<'a> {
             single_transaction: args.single_transaction,
             dry_run: args.dry_run,
             x_arguments: project::x_arguments(&project.config, global)?,
+            crew: args.crew.options(
+                project,
+                settings,
+                &signals.interrupt,
+                args.max_quarantine,
+                &Components::granted_to_most(&project.config, args.limits.parse()?),
+            ),
             interrupt: signals.interrupt.clone(),
         };
         let policy = Policy { locked: args.locked, limits: args.limits.parse()? };
@@ -192,7 +228,7 @@ impl<'a> Job<'a> {
         }
         // While we waited, whoever had the lock may have done the work.
         let standing = state::read(&connection, schema).await?;
-        let plan = decide(&self.project.map, &standing.rows)?;
+        let plan = decide(&self.project.map, &standing.rows, half_done(&standing).as_ref())?;
         if plan.steps.is_empty() {
             lock::release(&connection, key).await?;
             report_json(&self.printer, &plan, &[], &standing.rows);
@@ -200,7 +236,7 @@ impl<'a> Job<'a> {
         }
         let checked = self.check(&plan, &connection, standing.exists).await;
         lock::release_after_error(&connection, key, checked).await.map_err(|mut error| {
-            error.standing = Some(standing_line(&standing.rows, &[], self.args.dry_run, &Fate::Kept));
+            error.standing = Some(standing_line(&standing, &[], self.args.dry_run, &Fate::Kept));
             error
         })?;
         let runtimes = self.runtimes();
@@ -221,7 +257,7 @@ impl<'a> Job<'a> {
     /// Everything that can be known to be wrong before anything runs.
     async fn check(&self, plan: &Plan, connection: &Connection, exists: bool) -> Result<(), CliError> {
         refuse_irreversible(&self.project.map, plan)?;
-        self.components.check(plan)?;
+        self.components.check(plan, self.args.together())?;
         if !exists || self.args.allow_changed {
             return Ok(());
         }
@@ -299,7 +335,7 @@ impl<'a> Job<'a> {
         error.standing = state::read(&connection, self.project.schema())
             .await
             .ok()
-            .map(|standing| standing_line(&standing.rows, &done, self.args.dry_run, &fate));
+            .map(|standing| standing_line(&standing, &done, self.args.dry_run, &fate));
         // After a lost connection it is another session, and the lock was the old one's.
         if connection.holds_lock() {
             let _ = lock::release(&connection, Key::of_schema(self.project.schema())).await;
@@ -368,8 +404,8 @@ impl Fate {
 }
 
 /// `the database is at a, b; 3 revisions done and kept`
-fn standing_line(rows: &[String], done: &[String], dry_run: bool, fate: &Fate) -> String {
-    let place = match rows {
+fn standing_line(standing: &Standing, done: &[String], dry_run: bool, fate: &Fate) -> String {
+    let place = match standing.rows.as_slice() {
         [] => "base".to_owned(),
         rows => rows.iter().map(|row| format!("`{row}`")).collect::<Vec<_>>().join(", "),
     };
@@ -377,6 +413,16 @@ fn standing_line(rows: &[String], done: &[String], dry_run: bool, fate: &Fate) -
         0 => String::new(),
         n => format!("; {} done and kept", revisions(n)),
     };
+    if let Some(half) = half_done(standing) {
+        let run = standing.in_progress.iter().find(|run| run.revision == half.revision);
+        let steps = run.map_or(0, |run| run.steps_done);
+        let way = if half.direction == Direction::Downgrade { "down" } else { "up" };
+        return format!(
+            "the database is at {place}{kept}; `{}` is half-way {way}: {steps} of its steps {} done and kept, and the same command goes on from there",
+            half.revision,
+            if steps == 1 { "is" } else { "are" }
+        );
+    }
     match fate {
         Fate::Undecided(revision) => format!(
             "the database is at {place} for now{kept}; whether `{revision}` is applied is not decided yet: the server still works on it, or cannot say"
@@ -418,12 +464,14 @@ pub(super) fn refuse_irreversible(map: &Map, plan: &Plan) -> Result<(), CliError
 #[cfg(test)]
 mod tests {
     use super::{Fate, standing_line};
+    use crate::state::{Standing, journal::InProgress};
 
     #[test]
     fn where_the_database_stands_is_said_no_surer_than_it_is_known() {
         let check = |rows: &[&str], done: &[&str], fate: &Fate, expected: &str| {
             let owned = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
-            assert_eq!(standing_line(&owned(rows), &owned(done), false, fate), expected);
+            let standing = Standing { rows: owned(rows), ..Standing::default() };
+            assert_eq!(standing_line(&standing, &owned(done), false, fate), expected);
         };
         check(&[], &[], &Fate::Undone, "the database is at base; nothing was changed");
         check(&["a"], &["a"], &Fate::Kept, "the database is at `a`; 1 revision done and kept");
@@ -444,6 +492,22 @@ mod tests {
             &[],
             &Fate::Loose("b".to_owned()),
             "the database is at `a`; `b` is not among what is applied, but some of its changes may be",
+        );
+    }
+
+    #[test]
+    fn a_revision_that_is_half_way_is_named() {
+        let run = InProgress {
+            revision: "b".to_owned(),
+            direction: "upgrade".to_owned(),
+            steps_done: 3,
+            last: None,
+            since: String::new(),
+        };
+        let standing = Standing { rows: vec!["a".to_owned()], in_progress: vec![run], ..Standing::default() };
+        assert_eq!(
+            standing_line(&standing, &[], false, &Fate::Undone),
+            "the database is at `a`; `b` is half-way up: 3 of its steps are done and kept, and the same command goes on from there"
         );
     }
 }

@@ -38,7 +38,7 @@ type Scripts = Vec<(Vec<String>, String)>;
 async fn record_all(project: &Project, global: &Global, args: &RunArgs, plan: &Plan) -> Result<Scripts, CliError> {
     let policy = Policy { locked: args.locked, limits: args.limits.parse()? };
     let components = Components::open(&project.config, Arc::clone(&project.versions), policy)?;
-    components.check(plan)?;
+    components.check(plan, args.together())?;
     let (cache, _) = Cache::open(project::cache_folder(&project.environment).as_deref());
     let runtimes = Runtimes::new(cache, Arc::new(AtomicBool::new(false)));
     let x_arguments = project::x_arguments(&project.config, global)?;

@@ -9,7 +9,7 @@ use crate::components::{Components, Policy};
 use crate::graph::{Direction, RowChange, Step, plan};
 use crate::sql::lock::{self, Key};
 use crate::sql::{Begin, LockOptions, Transaction};
-use crate::state::{self, record, schema};
+use crate::state::{self, backfill as jobs, journal, record, schema};
 use clap::Args;
 use serde_json::json;
 use std::slice;
@@ -71,7 +71,8 @@ impl Stamp {
             let done = schema::ensure(&connection, project.schema()).await;
             lock::release_after_error(&connection, key, done).await?;
         }
-        let mut rows = state::read(&connection, project.schema()).await?.rows;
+        let standing = state::read(&connection, project.schema()).await?;
+        let mut rows = standing.rows;
         let plan = plan::stamp(&project.map, &rows, &self.revisions, self.purge)?;
         let components = Components::open(&project.config, Arc::clone(&project.versions), Policy::default())?;
         let begin = Begin { lock_timeout: Duration::from_secs(2), statement_timeout: Duration::ZERO, timed: false };
@@ -106,7 +107,16 @@ impl Stamp {
             transaction.seal(&bookkeeping).await.map_err(|error| crate::runner::Error::of_finish(step, error, None))?;
             change.apply(&mut rows);
         }
-        let session = match (transaction.commit(None, None).await, steps.last()) {
+        // Whoever sets the rows says where the database is, and with that what became of a revision that was half-way.
+        let mut settled = Vec::new();
+        for run in &standing.in_progress {
+            let way = if run.direction == "downgrade" { "down" } else { "up" };
+            printer.talk(&format!("revision `{}` was half-way {way}: its journal is given up", run.revision));
+            settled.extend(jobs::give_up(project.schema(), &run.revision, "stamp"));
+            settled.push(jobs::close(project.schema(), &run.revision));
+            settled.push(journal::forget(project.schema(), &run.revision));
+        }
+        let session = match (transaction.commit(&settled, None).await, steps.last()) {
             (Ok(session), _) => session,
             (Err((_, error)), Some(last)) => return Err(crate::runner::Error::of_finish(last, error, None).into()),
             (Err((_, error)), None) => return Err(crate::runner::Error::of_finish(&to_base, error, None).into()),

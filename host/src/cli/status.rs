@@ -46,6 +46,7 @@ impl Status {
                 "unknown_rows": unknown,
                 "heads": heads,
                 "pending": pending,
+                "in_progress": standing.in_progress,
                 "lock": holder.as_ref().map(ToString::to_string),
                 "last": last.first(),
             }));
@@ -62,6 +63,7 @@ impl Status {
             if let Some(holder) = &holder {
                 lines.push(format!("lock      held by {holder}"));
             }
+            lines.extend(standing.in_progress.iter().map(|run| super::current::half_way(run, "half-way  ")));
             if let Some(last) = last.first() {
                 lines.push(format!(
                     "last      {} {} {} by {} at {}",

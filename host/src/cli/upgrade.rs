@@ -4,7 +4,7 @@ use super::exit::CliError;
 use super::print::Printer;
 use super::run::{self, RunArgs};
 use super::{Global, script};
-use crate::graph::plan;
+use crate::graph::{half_done, plan};
 use clap::Args;
 
 /// Apply revisions up to a target.
@@ -42,6 +42,6 @@ impl Upgrade {
         if self.sql {
             return script::print(global, printer, &self.run, |map| plan::upgrade_range(map, &self.target));
         }
-        run::run(global, printer, &self.run, &|map, rows| plan::upgrade(map, rows, &self.target))
+        run::run(global, printer, &self.run, &|map, rows, half| half_done::upgrade(map, rows, half, &self.target))
     }
 }

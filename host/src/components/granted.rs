@@ -38,11 +38,13 @@ impl Granted {
     /// Those that the sandbox keeps.
     #[must_use]
     pub fn sandbox(&self) -> runtime::Limits {
-        let Limits { memory, cpu, stack, result_size, statement_size, host_calls, log_size, .. } = self.limits;
+        let Limits { memory, cpu, transform_cpu, stack, result_size, statement_size, host_calls, log_size, .. } =
+            self.limits;
         let unsaid = runtime::Limits::default();
         runtime::Limits {
             memory: memory.unwrap_or(unsaid.memory),
             cpu: cpu.unwrap_or(unsaid.cpu),
+            transform_cpu: transform_cpu.unwrap_or(unsaid.transform_cpu),
             stack: stack.unwrap_or(unsaid.stack),
             result_size: result_size.unwrap_or(unsaid.result_size),
             statement_size: statement_size.unwrap_or(unsaid.statement_size),
@@ -81,11 +83,12 @@ impl Granted {
 }
 
 fn defaults() -> Limits {
-    let runtime::Limits { memory, cpu, stack, result_size, statement_size, host_calls, log_size } =
+    let runtime::Limits { memory, cpu, transform_cpu, stack, result_size, statement_size, host_calls, log_size } =
         runtime::Limits::default();
     Limits {
         memory: Some(memory),
         cpu: Some(cpu),
+        transform_cpu: Some(transform_cpu),
         stack: Some(stack),
         result_size: Some(result_size),
         statement_size: Some(statement_size),

@@ -48,6 +48,12 @@ pub(super) fn apply(config: &mut Config, env: &BTreeMap<String, String>) -> Resu
             config.limits.set(key, value).map_err(|bad| wrong(&name, &bad.to_string()))?;
         }
     }
+    for key in super::backfill::KEYS {
+        let name = format!("WMIGRATE_BACKFILL_{}", key.to_uppercase());
+        if let Some(value) = text(&name) {
+            config.backfill.set(key, value).map_err(|bad| wrong(&name, &bad))?;
+        }
+    }
     for (name, value) in env {
         if let Some(key) = name.strip_prefix(X_PREFIX).filter(|key| !key.is_empty()) {
             config.x.insert(key.to_lowercase(), value.clone());
@@ -56,7 +62,7 @@ pub(super) fn apply(config: &mut Config, env: &BTreeMap<String, String>) -> Resu
     Ok(())
 }
 
-fn truth(text: &str) -> Option<bool> {
+pub(super) fn truth(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Some(true),
         "false" | "0" | "no" | "off" => Some(false),
@@ -90,6 +96,11 @@ mod tests {
             ("WMIGRATE_BUILD_CARGO", "/bin/cargo"),
             ("WMIGRATE_TEMPLATES_FOLDER", "t"),
             ("WMIGRATE_LIMITS_HOST_CALLS", "7"),
+            ("WMIGRATE_BACKFILL_WORKERS", "3"),
+            ("WMIGRATE_BACKFILL_MAX_QUARANTINE", "0"),
+            ("WMIGRATE_BACKFILL_THROTTLE", "off"),
+            ("WMIGRATE_BACKFILL_LAG_SIZE", "1 MiB"),
+            ("WMIGRATE_BACKFILL_LAG_TIME", "5 s"),
             ("WMIGRATE_X_TENANT", "b"),
         ];
         let config = parse(FILE, &env).unwrap();
@@ -102,6 +113,9 @@ mod tests {
         assert_eq!(config.build.cargo, PathBuf::from("/bin/cargo"));
         assert_eq!(config.templates, PathBuf::from("t"));
         assert_eq!(config.limits.host_calls, Some(7));
+        let backfill = config.backfill;
+        assert_eq!((backfill.workers, backfill.max_quarantine, backfill.throttle), (Some(3), Some(0), Some(false)));
+        assert_eq!((backfill.lag_size, backfill.lag_time), (Some(1 << 20), Some(Duration::from_secs(5))));
         assert_eq!(config.x["tenant"], "b");
     }
 

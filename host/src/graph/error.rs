@@ -74,6 +74,8 @@ pub enum Error {
     IdTooLong { start: String, limit: usize },
     #[error("could not determine revision id from filename {}", quoted(.path))]
     NoRevisionId { path: String },
+    #[error("revision {} is half-way {}, and this would leave it there", quoted(.revision), if *.up { "up" } else { "down" })]
+    HalfDone { revision: String, up: bool },
 }
 
 impl Error {
@@ -102,6 +104,7 @@ impl Error {
             Self::DuplicateBranchLabel { .. } => "duplicate_branch_label",
             Self::DuplicateRevision { .. } => "duplicate_revision",
             Self::MissingParent { .. } => "missing_parent",
+            Self::HalfDone { .. } => "half_done",
             Self::IllegalChar { .. } | Self::IdTooLong { .. } => "illegal_revision_char",
             Self::NoRevisionId { .. } => "no_revision_id",
         }
@@ -184,6 +187,11 @@ impl Error {
             Self::IllegalChar { .. } | Self::IdTooLong { .. } => {
                 "leave `revision` to `wmigrate revision`, or choose letters, digits and underscores".to_owned()
             }
+            Self::HalfDone { revision, up: true } => {
+                let id = printable(revision);
+                format!("finish it: wmigrate upgrade {id}; or take it back: wmigrate downgrade -1")
+            }
+            Self::HalfDone { .. } => "finish it with the `wmigrate downgrade` that was interrupted".to_owned(),
             Self::NoRevisionId { .. } => "the front matter needs a line `revision = \"…\"`".to_owned(),
         };
         Some(hint)

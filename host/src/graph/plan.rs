@@ -101,6 +101,18 @@ pub fn downgrade(map: &Map, rows: &[String], target: &str) -> Result<Plan, Error
     Ok(steps(map, rows, &order, Direction::Downgrade))
 }
 
+/// The one step of `revision`, whatever a target would mean.
+pub(super) fn only(map: &Map, rows: &[String], revision: &str, direction: Direction) -> Result<Plan, Error> {
+    in_order(map, rows, &[revision], direction)
+}
+
+/// Steps of these revisions in this order, which the caller knows to be possible.
+pub(super) fn in_order(map: &Map, rows: &[String], order: &[&str], direction: Direction) -> Result<Plan, Error> {
+    let node = |id: &&str| map.node(id).ok_or_else(|| Error::UnknownRevision { id: (*id).to_owned(), near: None });
+    let order = order.iter().map(node).collect::<Result<Vec<_>, _>>()?;
+    Ok(steps(map, rows, &order, direction))
+}
+
 /// `upgrade --sql a:b`: as if the rows were `a`. A blank or missing `a` is base, a blank `b` is heads.
 pub fn upgrade_range(map: &Map, range: &str) -> Result<Plan, Error> {
     let (start, target) = range.split_once(':').unwrap_or(("", range));

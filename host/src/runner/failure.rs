@@ -147,6 +147,9 @@ impl Error {
             | Failure::Unanswerable(_)
             | Failure::Connection(_)
             | Failure::Ended
+            | Failure::Diverged(_)
+            | Failure::Journal(_)
+            | Failure::Backfill(_)
             | Failure::Stopped => return false,
         };
         retryable(error)
@@ -195,5 +198,6 @@ fn doubt_text(doubt: Doubt) -> &'static str {
         Doubt::Transaction => "it ended the host's transaction and began another one",
         Doubt::Lock => "the migration lock was given away while it ran",
         Doubt::Rows => "the version rows were changed by somebody else while it ran",
+        Doubt::Journal => "its journal was written by another run",
     }
 }

@@ -91,7 +91,7 @@ impl Run<'_> {
                 Err(error) => Err(Failed::of(None, Error::Sql(error))),
             };
         }
-        match transaction.commit(None, None).await {
+        match transaction.commit(&[], None).await {
             Ok(session) => Ok((done, self.idle(session).await)),
             Err((connection, error)) => {
                 let error = self.refused(&last.0, error);

@@ -4,6 +4,7 @@ use super::cache::{Cache, CacheNote};
 use super::functions::Functions;
 use super::imports::{self, Door, State};
 use super::outcome::{self, Failure, Stop};
+use super::transform::Transformer;
 use super::{Call, Event, Outcome};
 use crate::bindings::{Level, Revision, RevisionPre, Way};
 use std::hash::{Hash as _, Hasher};
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, ComponentExportIndex, Linker};
 use wasmtime::{Config, Engine, Store, UpdateDeadline};
 
 /// Bytes that one call may hand to the host: a statement of the largest size any configuration allows, and room.
@@ -42,19 +43,26 @@ pub enum Error {
 
 /// The sandbox's factory.
 pub struct Runtime {
-    engine: Engine,
+    maker: Maker,
     linker: Linker<State>,
     cache: Arc<Cache>,
-    stack: u64,
     /// Part of an entry's name in the cache.
     compatibility: String,
+}
+
+/// What makes the store of a run.
+#[derive(Clone)]
+pub(super) struct Maker {
+    engine: Engine,
+    stack: u64,
     stopping: Arc<AtomicBool>,
 }
 
 /// A component that is ready to be run, any number of times.
 #[derive(Clone)]
 pub struct Code {
-    pre: RevisionPre<State>,
+    pub(super) pre: RevisionPre<State>,
+    pub(super) transform: Option<ComponentExportIndex>,
     timed: bool,
 }
 
@@ -63,6 +71,32 @@ impl Code {
     #[must_use]
     pub fn timed(&self) -> bool {
         self.timed
+    }
+
+    /// Whether it transforms rows.
+    #[must_use]
+    pub fn transforms(&self) -> bool {
+        self.transform.is_some()
+    }
+}
+
+impl Maker {
+    /// A store for one run, with its limits.
+    pub(super) fn store(&self, mut call: Call, transformer: Option<Transformer>) -> Store<State> {
+        call.limits.stack = self.stack;
+        let mut store = Store::new(&self.engine, State::new(call, Arc::clone(&self.stopping), transformer));
+        store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(CALL_SIZE);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|store| {
+            let state = store.data();
+            if state.stopping.load(Ordering::Relaxed) {
+                return Err(Stop::Stopped.into());
+            }
+            state.clock.check().map_err(Stop::Limit)?;
+            Ok(UpdateDeadline::Yield(1))
+        });
+        store
     }
 }
 
@@ -89,13 +123,13 @@ impl Runtime {
         imports::forbid_sleep(&mut linker).map_err(engine_error)?;
         tick(&engine);
         let compatibility = compatibility(&engine);
-        Ok(Self { engine, linker, cache, stack, compatibility, stopping })
+        Ok(Self { maker: Maker { engine, stack, stopping }, linker, cache, compatibility })
     }
 
     /// Bytes of wasm stack.
     #[must_use]
     pub fn stack(&self) -> u64 {
-        self.stack
+        self.maker.stack
     }
 
     /// Makes a component ready: from the cache, or by compiling it. `digest` names its code, whatever its metadata.
@@ -107,37 +141,32 @@ impl Runtime {
             // that only this user can read, under a name that holds the digest of the component and the engine's version
             // and settings: they are what `serialize` below gave for this component.
             #[allow(unsafe_code, reason = "see above")]
-            let component = unsafe { Component::deserialize(&self.engine, &code) };
+            let component = unsafe { Component::deserialize(self.engine(), &code) };
             if let Ok(component) = component {
                 return Ok((self.ready(&component)?, None));
             }
         }
         let invalid = |error: wasmtime::Error| Error::Invalid(format!("{error:#}"));
-        let compiled = Component::new(&self.engine, component).map_err(invalid)?;
+        let compiled = Component::new(self.engine(), component).map_err(invalid)?;
         let ready = self.ready(&compiled)?;
         let note = compiled.serialize().ok().and_then(|code| self.cache.put(&name, &code));
         Ok((ready, note))
     }
 
     /// Makes an instance for one run. What goes wrong is told when it is run: a revision's code may run here already.
-    pub async fn instantiate(&self, code: &Code, mut call: Call) -> Guest {
-        call.limits.stack = self.stack;
-        let mut store = Store::new(&self.engine, State::new(call, Arc::clone(&self.stopping)));
-        store.limiter(|state| &mut state.memory);
-        store.set_hostcall_fuel(CALL_SIZE);
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|store| {
-            let state = store.data();
-            if state.stopping.load(Ordering::Relaxed) {
-                return Err(Stop::Stopped.into());
-            }
-            state.clock.check().map_err(Stop::Limit)?;
-            Ok(UpdateDeadline::Yield(1))
-        });
+    pub async fn instantiate(&self, code: &Code, call: Call) -> Guest {
+        let transformer = Transformer::new(&self.maker, code, &call);
+        let mut store = self.maker.store(call, transformer);
         store.data_mut().clock.enter_guest();
         let revision = code.pre.instantiate_async(&mut store).await;
         store.data_mut().clock.leave_guest();
         Guest { store, revision }
+    }
+
+    /// What transforms rows with `code`; none where it exports nothing that does.
+    #[must_use]
+    pub fn transformer(&self, code: &Code, call: &Call) -> Option<Transformer> {
+        Transformer::new(&self.maker, code, call)
     }
 
     /// Makes an instance and runs it.
@@ -146,24 +175,29 @@ impl Runtime {
         (door, outcome)
     }
 
+    fn engine(&self) -> &Engine {
+        &self.maker.engine
+    }
+
     fn ready(&self, component: &Component) -> Result<Code, Error> {
         let known = |name: &str| name.starts_with("wasi:") || imports::OFFERED.contains(&name);
         let imported = component.component_type();
         let unknown: Vec<_> =
-            imported.imports(&self.engine).map(|(name, _)| name.to_owned()).filter(|name| !known(name)).collect();
+            imported.imports(self.engine()).map(|(name, _)| name.to_owned()).filter(|name| !known(name)).collect();
         if !unknown.is_empty() {
             return Err(Error::UnknownImports(unknown));
         }
         let instance =
             self.linker.instantiate_pre(component).map_err(|error| Error::WrongWorld(format!("{error:#}")))?;
         let pre = RevisionPre::new(instance).map_err(|error| Error::WrongWorld(format!("{error:#}")))?;
-        let timed = imported.imports(&self.engine).any(|(interface, item)| match item.ty {
+        let timed = imported.imports(self.engine()).any(|(interface, item)| match item.ty {
             ComponentItem::ComponentInstance(instance) => {
-                instance.exports(&self.engine).any(|(function, _)| imports::tells_time(interface, function))
+                instance.exports(self.engine()).any(|(function, _)| imports::tells_time(interface, function))
             }
             _ => false,
         });
-        Ok(Code { pre, timed })
+        let transform = component.get_export_index(None, "transform");
+        Ok(Code { pre, transform, timed })
     }
 }
 

@@ -2,14 +2,17 @@
 //!
 //! Each function first pays for its call, then does its work, and leaves the guest's clock stopped meanwhile.
 
+mod backfill;
 mod context;
 mod log;
 mod sql;
 
 use super::limits::{GuestClock, Limit, Memory};
 use super::outcome::Stop;
+use super::transform::Transformer;
 use super::wasi::Wasi;
 use super::{Call, Event};
+use crate::durable::Steps;
 use crate::sql::{GuestLimits, Transaction};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,11 +20,12 @@ use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
 /// The interfaces a component may import beside WASI.
-pub(super) const OFFERED: [&str; 4] = [
+pub(super) const OFFERED: [&str; 5] = [
     "wmigrate:migration/types@0.1.0",
     "wmigrate:migration/sql@0.1.0",
     "wmigrate:migration/log@0.1.0",
     "wmigrate:migration/context@0.1.0",
+    "wmigrate:migration/backfill@0.1.0",
 ];
 
 /// Whether this import can tell the time.
@@ -33,6 +37,8 @@ pub(super) fn tells_time(interface: &str, function: &str) -> bool {
 pub enum Door {
     /// To the server.
     Live(Box<Transaction>),
+    /// To the server, step by step.
+    Durable(Box<Steps>),
     /// Into a script; nothing is run, so nothing can be read.
     Script(Recorded),
 }
@@ -53,6 +59,7 @@ impl Door {
     fn now(&self) -> i64 {
         match self {
             Self::Live(transaction) => transaction.now().unwrap_or(0),
+            Self::Durable(steps) => steps.now(),
             Self::Script(_) => 0,
         }
     }
@@ -63,6 +70,10 @@ pub(super) struct State {
     pub(super) call: Call,
     /// None while nothing may pass: before and after the export runs.
     door: Option<Door>,
+    /// The run is a transform's, to which only `log` and two of `context` answer.
+    pure: bool,
+    /// What a backfill of this run transforms rows with.
+    transformer: Option<Transformer>,
     pub(super) memory: Memory,
     pub(super) clock: GuestClock,
     /// Made for the guests that use it.
@@ -77,7 +88,7 @@ pub(super) struct State {
 const RESOURCES: usize = 1000;
 
 impl State {
-    pub(super) fn new(call: Call, stopping: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(call: Call, stopping: Arc<AtomicBool>, transformer: Option<Transformer>) -> Self {
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(RESOURCES);
         Self {
@@ -86,6 +97,8 @@ impl State {
             wasi: None,
             call,
             door: None,
+            pure: false,
+            transformer,
             stopping,
             resources,
             calls: 0,
@@ -99,6 +112,11 @@ impl State {
             wasi.begin(door.now());
         }
         self.door = Some(door);
+    }
+
+    /// There will be no door.
+    pub(super) fn make_pure(&mut self) {
+        self.pure = true;
     }
 
     /// Nothing passes any more.
@@ -117,7 +135,15 @@ impl State {
 
     /// Counts a call of the guest's and stops its clock.
     fn enter_host(&mut self) -> wasmtime::Result<()> {
-        if self.door.is_none() {
+        if self.pure {
+            return Err(Stop::Impure.into());
+        }
+        self.enter_purely()
+    }
+
+    /// The same for a call that a transform may make as well.
+    fn enter_purely(&mut self) -> wasmtime::Result<()> {
+        if self.door.is_none() && !self.pure {
             return Err(Stop::TooEarly.into());
         }
         self.clock.leave_guest();
@@ -152,8 +178,6 @@ impl WasiView for State {
         WasiCtxView { ctx: &mut wasi.context, table: resources }
     }
 }
-
-impl crate::bindings::wmigrate::migration::types::Host for State {}
 
 /// The name under which WASI's own functions are in the linker.
 const MONOTONIC_CLOCK: &str = "wasi:clocks/monotonic-clock@0.2.12";

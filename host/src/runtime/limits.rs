@@ -14,6 +14,8 @@ pub struct Limits {
     pub memory: u64,
     /// Time spent in the guest's own code; waiting for SQL does not count.
     pub cpu: Duration,
+    /// Time that a transform has for a batch.
+    pub transform_cpu: Duration,
     /// Bytes of wasm stack.
     pub stack: u64,
     /// Bytes the server may send for one statement.
@@ -33,6 +35,7 @@ impl Default for Limits {
         Self {
             memory: 256 * MIB,
             cpu: Duration::from_mins(1),
+            transform_cpu: Duration::from_secs(10),
             stack: MIB,
             result_size: 64 * MIB,
             statement_size: 16 * MIB,

@@ -6,6 +6,7 @@
 use super::limits::{Limit, Limits};
 use super::printable;
 use crate::bindings::SqlError;
+use crate::durable::{self, Divergence, Halted};
 use crate::sql;
 use wasmtime::{Trap, WasmBacktrace};
 
@@ -41,6 +42,15 @@ pub enum Failure {
     /// The connection failed under it.
     #[error(transparent)]
     Connection(sql::Error),
+    /// A durable revision did something else than when it ran first.
+    #[error("it does not do what it did before it was interrupted: {0}")]
+    Diverged(Divergence),
+    /// The journal of a durable revision refused a step.
+    #[error("its journal refused a step: {}", super::sql_error_line(.0))]
+    Journal(SqlError),
+    /// A backfill does not go on by itself.
+    #[error(transparent)]
+    Backfill(Box<Halted>),
     /// Somebody asked us to stop.
     #[error("it was stopped on request")]
     Stopped,
@@ -58,9 +68,17 @@ pub enum Stop {
     /// See [`Failure::Unanswerable`].
     #[error("{0}")]
     Unanswerable(String),
+    /// See [`Failure::Diverged`], [`Failure::Journal`] and [`Failure::Backfill`].
+    #[error("{0}")]
+    Durable(durable::Error),
     /// Somebody asked us to stop.
     #[error("stopped on request")]
     Stopped,
+    /// A transform has nothing to do with a database either.
+    #[error(
+        "a transform called the host: it gets rows and returns rows, and only `log`, `context.revision` and `context.payload` answer it"
+    )]
+    Impure,
     /// Code that runs while the instance is made has nothing to do with a database.
     #[error("it called the host before its export was called")]
     TooEarly,
@@ -81,7 +99,8 @@ pub(super) fn failure_of(error: wasmtime::Error, reached: Option<Limit>, limits:
         Ok(Stop::Connection(error)) => return Failure::Connection(error),
         Ok(Stop::Unanswerable(what)) => return Failure::Unanswerable(what),
         Ok(Stop::Stopped) => return Failure::Stopped,
-        Ok(stop @ (Stop::TooEarly | Stop::Encoding)) => {
+        Ok(Stop::Durable(error)) => return of_durable(error),
+        Ok(stop @ (Stop::TooEarly | Stop::Impure | Stop::Encoding)) => {
             return Failure::Trap { reason: stop.to_string(), frames, output: String::new() };
         }
         Err(error) => error,
@@ -101,6 +120,17 @@ pub(super) fn failure_of(error: wasmtime::Error, reached: Option<Limit>, limits:
         return Failure::Limit(Limit::CallSize(super::engine::CALL_SIZE));
     }
     Failure::Trap { reason, frames, output: printable(output.trim_end()) }
+}
+
+fn of_durable(error: durable::Error) -> Failure {
+    match error {
+        durable::Error::Guest(record) => Failure::Returned(record),
+        durable::Error::Fatal(error) => Failure::Connection(error),
+        durable::Error::Diverged(divergence) => Failure::Diverged(divergence),
+        durable::Error::Journal(record) => Failure::Journal(record),
+        durable::Error::Backfill(halted) => Failure::Backfill(halted),
+        durable::Error::Stopped => Failure::Stopped,
+    }
 }
 
 /// A guest chooses every text of an error: what a person reads and the log keeps is an end of it.

@@ -2,9 +2,10 @@
 //! would refuse, and statements that cannot run in the transaction a revision has. Only the words at the top level of
 //! a statement count; the same word in a string, a comment, a quoted name or a function body means nothing.
 
-use super::gate;
-use super::lex::{Kind, Lexer, Token};
+use super::outside::Outside;
 use super::split::Statement;
+use super::words::Words;
+use super::{durable, gate};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,30 +53,20 @@ pub fn check_script(statements: &[Statement<'_>], transactional: bool) -> Result
         if let Err(refused) = gate::check(statement.text) {
             findings.push(Finding::error(statement, refused.message, refused.hint));
         } else if transactional {
-            if let Some((what, hint)) = outside_transactions(statement.text) {
-                findings.push(Finding::error(statement, format!("`{what}` cannot run in a transaction"), hint));
+            if let Some(outside) = Outside::of(statement.text) {
+                let message = format!("`{}` cannot run in a transaction", outside.command());
+                findings.push(Finding::error(statement, message, outside.way_out()));
             } else if let Some(name) = extended_enum(statement.text) {
                 findings.extend(Finding::enum_value(statement, name, &rest[..index], &rest[index + 1..]));
             }
+        } else if let Err(refused) = durable::check(statement.text) {
+            findings.push(Finding::error(statement, refused.message, refused.hint));
         }
     }
     if findings.is_empty() { Ok(()) } else { Err(findings) }
 }
 
 const REMOVE_BOTH: &str = "remove both lines: the host runs each revision in its own transaction";
-
-/// Durable revisions are what these statements need; this version has none and must not pretend it does.
-const WITHOUT_CONCURRENTLY: &str = "this needs a durable revision (`transaction = \"none\"`), \
-                                    which this version refuses; until then drop `CONCURRENTLY`";
-
-const BY_HAND: &str = "run it by hand or from a scheduled job, not as part of the history";
-
-const OUTSIDE_HISTORY: &str =
-    "create, move and drop it before or after the upgrade: a revision changes what is inside one database";
-
-const ONE_BY_ONE: &str = "name the tables or indexes: `REINDEX TABLE` and `REINDEX INDEX` run in a transaction";
-
-const NAME_THE_TABLE: &str = "name the table: `CLUSTER` of one table runs in a transaction";
 
 const OWN_REVISION: &str = "give it a revision of its own, before the one that uses the value";
 
@@ -110,82 +101,6 @@ impl Finding {
     }
 }
 
-/// The statements that the server refuses in a transaction block, as far as words can tell, with the way out.
-fn outside_transactions(text: &str) -> Option<(&'static str, &'static str)> {
-    let mut words = Words::new(text);
-    if words.skip("create") {
-        if words.skip("database") {
-            return Some(("CREATE DATABASE", OUTSIDE_HISTORY));
-        }
-        if words.skip("tablespace") {
-            return Some(("CREATE TABLESPACE", OUTSIDE_HISTORY));
-        }
-        let _ = words.skip("unique");
-        return (words.skip("index") && words.skip("concurrently"))
-            .then_some(("CREATE INDEX CONCURRENTLY", WITHOUT_CONCURRENTLY));
-    }
-    if words.skip("drop") {
-        if words.skip("database") {
-            return Some(("DROP DATABASE", OUTSIDE_HISTORY));
-        }
-        if words.skip("tablespace") {
-            return Some(("DROP TABLESPACE", OUTSIDE_HISTORY));
-        }
-        return (words.skip("index") && words.skip("concurrently"))
-            .then_some(("DROP INDEX CONCURRENTLY", WITHOUT_CONCURRENTLY));
-    }
-    if words.skip("alter") {
-        if words.skip("table") {
-            return detaches_concurrently(words)
-                .then_some(("ALTER TABLE … DETACH PARTITION … CONCURRENTLY", WITHOUT_CONCURRENTLY));
-        }
-        let moves =
-            words.skip("database") && words.skip_name().is_some() && words.skip("set") && words.skip("tablespace");
-        return moves.then_some(("ALTER DATABASE … SET TABLESPACE", OUTSIDE_HISTORY));
-    }
-    if words.skip("vacuum") {
-        return Some(("VACUUM", BY_HAND));
-    }
-    if words.skip("cluster") {
-        let _ = words.skip_options();
-        let _ = words.skip("verbose");
-        return words.peek().is_none().then_some(("CLUSTER", NAME_THE_TABLE));
-    }
-    if words.skip("reindex") { reindex(words) } else { None }
-}
-
-/// `REINDEX [( … )] {INDEX | TABLE | SCHEMA | DATABASE | SYSTEM} [CONCURRENTLY] name`
-fn reindex(mut words: Words<'_>) -> Option<(&'static str, &'static str)> {
-    let option = words.skip_options();
-    let one = words.skip("index") || words.skip("table");
-    let whole = if words.skip("schema") {
-        Some("REINDEX SCHEMA")
-    } else if words.skip("database") {
-        Some("REINDEX DATABASE")
-    } else {
-        words.skip("system").then_some("REINDEX SYSTEM")
-    };
-    match whole {
-        Some(whole) => Some((whole, ONE_BY_ONE)),
-        None => {
-            (option || (one && words.skip("concurrently"))).then_some(("REINDEX … CONCURRENTLY", WITHOUT_CONCURRENTLY))
-        }
-    }
-}
-
-fn detaches_concurrently(mut words: Words<'_>) -> bool {
-    while words.peek().is_some() {
-        if words.skip("detach") {
-            if words.skip("partition") && words.skip_name().is_some() && words.skip("concurrently") {
-                return true;
-            }
-        } else {
-            words.step();
-        }
-    }
-    false
-}
-
 /// The type of an `ALTER TYPE … ADD VALUE`.
 fn extended_enum(text: &str) -> Option<&str> {
     let mut words = Words::new(text);
@@ -208,76 +123,6 @@ fn first_word_is(statement: &Statement<'_>, keywords: &[&str]) -> bool {
 fn one_line(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().filter(|c| !c.is_control()).take(MAX_QUOTED_CHARS).collect()
-}
-
-/// Reads a statement token by token, looking one ahead. A text from `split` has no errors; another ends at its first.
-struct Words<'a> {
-    text: &'a str,
-    tokens: Lexer<'a>,
-    next: Option<Token<'a>>,
-}
-
-impl<'a> Words<'a> {
-    fn new(text: &'a str) -> Self {
-        let mut words = Self { text, tokens: Lexer::new(text), next: None };
-        words.step();
-        words
-    }
-
-    const fn peek(&self) -> Option<Token<'a>> {
-        self.next
-    }
-
-    fn step(&mut self) {
-        self.next = self.tokens.next().and_then(Result::ok);
-    }
-
-    /// Steps over the next token if it is this keyword.
-    fn skip(&mut self, keyword: &str) -> bool {
-        let found = self.next.is_some_and(|token| token.is(keyword));
-        if found {
-            self.step();
-        }
-        found
-    }
-
-    /// Steps over a name, qualified or not, and returns it as written.
-    fn skip_name(&mut self) -> Option<&'a str> {
-        let first = self.next?;
-        let mut end = first.offset;
-        while let Some(part) = self.next.filter(|token| matches!(token.kind, Kind::Word | Kind::QuotedName)) {
-            end = part.end();
-            self.step();
-            if self.next.is_none_or(|token| token.kind != Kind::Dot) {
-                break;
-            }
-            self.step();
-        }
-        (end > first.offset).then(|| &self.text[first.offset..end])
-    }
-
-    /// Steps over `( … )` and says whether it turns CONCURRENTLY on: the option alone, or with any value but a false
-    /// one. Of an option given twice the last counts.
-    fn skip_options(&mut self) -> bool {
-        let mut concurrently = false;
-        if self.next.is_none_or(|token| token.kind != Kind::Open) {
-            return false;
-        }
-        while let Some(token) = self.next {
-            self.step();
-            if token.kind == Kind::Close {
-                break;
-            }
-            if token.is("concurrently") {
-                concurrently = !self.next.is_some_and(is_false);
-            }
-        }
-        concurrently
-    }
-}
-
-fn is_false(token: Token<'_>) -> bool {
-    ["false", "off", "0", "'false'", "'off'"].iter().any(|no| token.text.eq_ignore_ascii_case(no))
 }
 
 #[cfg(test)]

@@ -126,13 +126,28 @@ impl Connection {
             .collect())
     }
 
+    /// Whether texts were what they seem: a statement can change the encoding of the session.
+    #[must_use]
+    pub fn speaks_utf8(&self) -> bool {
+        !self.wire.saw_foreign_encoding()
+    }
+
+    /// Notices the server sent since this was last asked.
+    pub fn take_notices(&mut self) -> Vec<String> {
+        let mut notices = Vec::new();
+        while let Ok(notice) = self.notices.try_recv() {
+            notices.push(format!("{}: {}", notice.severity, notice.message));
+        }
+        notices
+    }
+
     /// Row descriptions that nobody asks for must not wait for a guest's statement.
     pub(super) fn forget_columns(&self) {
         while self.wire.take_columns().is_some() {}
     }
 
     /// The process id given at the start; it is not the server's where a proxy answered.
-    pub(super) fn server_pid(&self) -> i32 {
+    pub(crate) fn server_pid(&self) -> i32 {
         self.wire.backend_pid()
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! What the guest may handle is an error record; [`CallError::Fatal`] is the end of the run.
 
-use super::error::{Error, ends_connection, from_driver, guest_error, host_error};
+use super::error::{Error, host_error};
 use super::gate;
 use super::split::{self, Statement};
 use super::transaction::Transaction;
@@ -47,9 +47,6 @@ const MESSAGE_ROOM: u64 = 64 * 1024;
 /// What a result may take in memory for each byte the server may send: a NULL is four bytes there and 24 here, and ten
 /// bytes of a numeric can be 128 KiB of text.
 const GROWTH: u64 = 4;
-
-/// Names of types that are kept. More are no types of a schema but made up to fill our memory.
-const KNOWN_TYPES: usize = 10_000;
 
 /// PostgreSQL's protocol counts parameters in 16 bits.
 const PARAMETERS: usize = 65_535;
@@ -215,16 +212,12 @@ impl Transaction {
     /// Whether texts were what they seem: a statement can change the encoding of the session.
     #[must_use]
     pub fn speaks_utf8(&self) -> bool {
-        !self.connection.wire.saw_foreign_encoding()
+        self.connection.speaks_utf8()
     }
 
     /// Notices the server sent since this was last asked.
     pub fn take_notices(&mut self) -> Vec<String> {
-        let mut notices = Vec::new();
-        while let Ok(notice) = self.connection.notices.try_recv() {
-            notices.push(format!("{}: {}", notice.severity, notice.message));
-        }
-        notices
+        self.connection.take_notices()
     }
 
     fn depth_of(&self, number: u32) -> Result<usize, CallError> {
@@ -263,54 +256,9 @@ impl Transaction {
         let rows = self.answered(answer).map_err(|error| of_statement(error, statement))?;
         self.within_size(limits)?;
         let rows = rows?;
-        let (columns, kinds) = self.name_types(described).await?;
+        let named = self.connection.name_types(described).await;
+        let (columns, kinds) = named.inspect_err(|error| self.note(error))?;
         Ok((columns, kinds, rows))
-    }
-
-    /// Names the columns' types as `format_type` does, asking the server for those not seen before.
-    async fn name_types(
-        &mut self,
-        described: Vec<super::wire::WireColumn>,
-    ) -> Result<(Vec<Column>, Vec<Kind>), CallError> {
-        let unknown: Vec<_> = described
-            .iter()
-            .map(|column| (column.oid, column.typmod))
-            .filter(|key| !self.connection.types.contains_key(key))
-            .collect();
-        if !unknown.is_empty() {
-            let pairs = unknown
-                .iter()
-                // The revision's search path may hold types of its own with these names.
-                .map(|(oid, modifier)| format!("({oid}::pg_catalog.oid,{modifier}::pg_catalog.int4)"))
-                .collect::<Vec<_>>();
-            if self.connection.types.len() + unknown.len() > KNOWN_TYPES {
-                self.connection.types.clear();
-                return Box::pin(self.name_types(described)).await;
-            }
-            let statement = format!(
-                "SELECT t.o, t.m, pg_catalog.format_type(t.o, t.m), \
-                 (SELECT y.typtype OPERATOR(pg_catalog.=) 'e'::\"char\" OR y.typname OPERATOR(pg_catalog.=) 'citext'::pg_catalog.name \
-                 FROM pg_catalog.pg_type y WHERE y.oid OPERATOR(pg_catalog.=) t.o) \
-                 FROM (VALUES {}) t(o, m)",
-                pairs.join(",")
-            );
-            self.connection.wire.lift_limits();
-            let answer = self.connection.client.query_typed(&statement, &[]).await;
-            self.connection.forget_columns();
-            for row in self.answered(answer)? {
-                let is_text = row.get::<_, Option<bool>>(3).unwrap_or(false);
-                self.connection.types.insert((row.get(0), row.get(1)), (row.get(2), is_text));
-            }
-        }
-        let mut columns = Vec::with_capacity(described.len());
-        let mut kinds = Vec::with_capacity(described.len());
-        for column in described {
-            let (type_name, is_text) =
-                self.connection.types.get(&(column.oid, column.typmod)).cloned().unwrap_or_default();
-            kinds.push(if is_text { Kind::TextLike } else { value::kind_of(column.oid).unwrap_or(Kind::Other) });
-            columns.push(Column { name: column.name, oid: column.oid, type_name });
-        }
-        Ok((columns, kinds))
     }
 
     fn answered<T>(&mut self, answer: Result<T, tokio_postgres::Error>) -> Result<T, CallError> {
@@ -319,20 +267,17 @@ impl Transaction {
 
     /// Tells the guest's errors from the end of the connection.
     fn refused(&mut self, error: &tokio_postgres::Error) -> CallError {
-        match guest_error(error) {
-            Some(record) if !ends_connection(error) => {
-                // What comes after the first error is only "transaction is aborted"; the first one is the news.
-                if record.sqlstate != "25P02" {
-                    self.last_error = Some(record.clone());
-                }
-                CallError::Guest(record)
-            }
-            Some(_) => CallError::Fatal(from_driver("running a statement", error)),
-            None if self.connection.client.is_closed() => CallError::Fatal(from_driver("running a statement", error)),
-            None => {
-                let message = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
-                CallError::Guest(host_error("parameter", &SqlState::INVALID_PARAMETER_VALUE, message, None))
-            }
+        let error = self.connection.call_error(error);
+        self.note(&error);
+        error
+    }
+
+    /// What comes after the first error is only "transaction is aborted"; the first one is the news.
+    pub(crate) fn note(&mut self, error: &CallError) {
+        if let CallError::Guest(record) = error
+            && record.sqlstate != "25P02"
+        {
+            self.last_error = Some(record.clone());
         }
     }
 
@@ -342,7 +287,11 @@ impl Transaction {
 }
 
 /// Everything that is checked before the server is asked.
-fn prepare<'v>(statement: &str, values: &'v [Value], limits: GuestLimits) -> Result<Vec<Parameter<'v>>, CallError> {
+pub(crate) fn prepare<'v>(
+    statement: &str,
+    values: &'v [Value],
+    limits: GuestLimits,
+) -> Result<Vec<Parameter<'v>>, CallError> {
     gate::check(statement).map_err(|refused| refused_record(&refused))?;
     if values.len() > PARAMETERS {
         let message = format!("{} parameters are more than the {PARAMETERS} that a statement can have", values.len());
@@ -504,6 +453,6 @@ impl<'a> FromSql<'a> for Raw<'a> {
     }
 }
 
-fn raw(row: &Row, index: usize) -> Option<&[u8]> {
+pub(super) fn raw(row: &Row, index: usize) -> Option<&[u8]> {
     row.get::<_, Raw<'_>>(index).0
 }

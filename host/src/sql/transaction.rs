@@ -85,6 +85,11 @@ impl Transaction {
         Ok(Self { connection, proof, now, savepoints: Vec::new(), next_savepoint: 1, last_error: None })
     }
 
+    /// The session, for statements of the host's own inside the transaction.
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
     /// Start of the transaction in microseconds since 2000-01-01 UTC, if it was begun as one that is timed.
     #[must_use]
     pub fn now(&self) -> Option<i64> {

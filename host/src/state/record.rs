@@ -34,10 +34,16 @@ pub enum Doubt {
     Lock,
     /// The version rows are not those that were planned with.
     Rows,
+    /// The journal has a row that another run wrote.
+    Journal,
 }
 
-const DOUBTS: [(&str, Doubt); 3] =
-    [("wmigrate: transaction", Doubt::Transaction), ("wmigrate: lock", Doubt::Lock), ("wmigrate: rows", Doubt::Rows)];
+pub(super) const DOUBTS: [(&str, Doubt); 4] = [
+    ("wmigrate: transaction", Doubt::Transaction),
+    ("wmigrate: lock", Doubt::Lock),
+    ("wmigrate: rows", Doubt::Rows),
+    ("wmigrate: journal", Doubt::Journal),
+];
 
 /// The procedure by name and types: an earlier layout had a function of the same name.
 pub(super) fn signature(schema: &str) -> String {
@@ -47,7 +53,7 @@ pub(super) fn signature(schema: &str) -> String {
 
 /// The statement that creates the procedure.
 pub(super) fn create(schema: &str) -> String {
-    let [(transaction, _), (lock, _), (rows, _)] = DOUBTS;
+    let [transaction, lock, rows, _] = DOUBTS.map(|(mark, _)| mark);
     include_str!("record.sql")
         .trim_end()
         .replace("{schema}", &quote_identifier(schema))

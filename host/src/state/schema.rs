@@ -6,7 +6,7 @@ use super::StateError;
 use crate::sql::{Connection, Error, quote_identifier, quote_literal};
 
 /// The layout this version writes.
-const LAYOUT: u32 = 3;
+const LAYOUT: u32 = 4;
 
 const COMMENT: &str = "wmigrate: layout ";
 
@@ -41,7 +41,12 @@ pub fn statements(schema: &str) -> Vec<String> {
         format!("CREATE TABLE IF NOT EXISTS {name}.version (\n    revision text PRIMARY KEY\n)"),
         super::log::create(schema),
         super::record::create(schema),
+        super::journal::create(schema),
+        super::journal::create_procedure(schema),
     ]
+    .into_iter()
+    .chain(super::backfill::create(schema))
+    .collect()
 }
 
 /// What brings an older layout up to date, on top of those.
@@ -110,17 +115,17 @@ mod tests {
             };
             assert_eq!(got, expected);
         };
-        check(Some("wmigrate: layout 3"), true, true, "current");
-        check(Some("wmigrate: layout 3"), true, false, "to be created");
-        check(Some("wmigrate: layout 2"), true, true, "to be created");
+        check(Some("wmigrate: layout 4"), true, true, "current");
+        check(Some("wmigrate: layout 4"), true, false, "to be created");
+        check(Some("wmigrate: layout 3"), true, true, "to be created");
         check(None, true, true, "current");
         check(None, false, false, "to be created");
         check(Some("edited by hand"), true, true, "current");
         check(
-            Some("wmigrate: layout 4"),
+            Some("wmigrate: layout 5"),
             true,
             true,
-            "schema `wmigrate` has layout 4, and this wmigrate knows layouts up to 3",
+            "schema `wmigrate` has layout 5, and this wmigrate knows layouts up to 4",
         );
         check(Some("billing"), false, false, "schema `wmigrate` exists, and it is not one of wmigrate's");
     }

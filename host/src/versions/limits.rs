@@ -7,9 +7,10 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The keys, as users write them.
-pub const KEYS: [&str; 10] = [
+pub const KEYS: [&str; 11] = [
     "memory",
     "cpu",
+    "transform_cpu",
     "stack",
     "result_size",
     "statement_size",
@@ -30,6 +31,9 @@ pub struct Limits {
     /// Time in the guest; time in SQL is not counted.
     #[serde(deserialize_with = "duration")]
     pub cpu: Option<Duration>,
+    /// Time of a backfill's transform for one batch.
+    #[serde(deserialize_with = "duration")]
+    pub transform_cpu: Option<Duration>,
     /// Stack of the guest.
     #[serde(deserialize_with = "stack")]
     pub stack: Option<u64>,
@@ -85,6 +89,7 @@ impl Limits {
         match key {
             "memory" => self.memory = Some(bytes_from(text)?),
             "cpu" => self.cpu = Some(duration_from(text)?),
+            "transform_cpu" => self.transform_cpu = Some(duration_from(text)?),
             "stack" => self.stack = Some(stack_from(text)?),
             "result_size" => self.result_size = Some(bytes_from(text)?),
             "statement_size" => self.statement_size = Some(bytes_from(text)?),
@@ -104,6 +109,7 @@ impl Limits {
         Self {
             memory: self.memory.or(base.memory),
             cpu: self.cpu.or(base.cpu),
+            transform_cpu: self.transform_cpu.or(base.transform_cpu),
             stack: self.stack.or(base.stack),
             result_size: self.result_size.or(base.result_size),
             statement_size: self.statement_size.or(base.statement_size),
@@ -127,6 +133,7 @@ impl Limits {
         [
             ("memory", more(self.memory, most.memory)),
             ("cpu", longer(self.cpu, most.cpu)),
+            ("transform_cpu", longer(self.transform_cpu, most.transform_cpu)),
             ("stack", more(self.stack, most.stack)),
             ("result_size", more(self.result_size, most.result_size)),
             ("statement_size", more(self.statement_size, most.statement_size)),
@@ -150,6 +157,7 @@ impl Limits {
         [
             ("memory", self.memory.map(bytes_to)),
             ("cpu", self.cpu.map(duration_to)),
+            ("transform_cpu", self.transform_cpu.map(duration_to)),
             ("stack", self.stack.map(bytes_to)),
             ("result_size", self.result_size.map(bytes_to)),
             ("statement_size", self.statement_size.map(bytes_to)),
@@ -277,7 +285,7 @@ impl<'de> Deserialize<'de> for Scalar {
     }
 }
 
-fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+pub(crate) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     bytes_from(&Scalar::deserialize(deserializer)?.0).map(Some).map_err(D::Error::custom)
 }
 
@@ -285,11 +293,11 @@ fn stack<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::E
     stack_from(&Scalar::deserialize(deserializer)?.0).map(Some).map_err(D::Error::custom)
 }
 
-fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     count_from(&Scalar::deserialize(deserializer)?.0).map(Some).map_err(D::Error::custom)
 }
 
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     duration_from(&Scalar::deserialize(deserializer)?.0).map(Some).map_err(D::Error::custom)
 }
 

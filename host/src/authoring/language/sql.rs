@@ -55,8 +55,8 @@ fn marker(line: &str) -> Option<Way> {
     MARKERS.iter().find(|(mark, _)| *mark == line).map(|(_, way)| *way)
 }
 
-/// The first thing that is wrong with either direction.
-pub fn check(text: &str) -> Result<(), Finding> {
+/// The first thing that is wrong with either direction. `transactional` says that it runs in a transaction.
+pub fn check(text: &str, transactional: bool) -> Result<(), Finding> {
     check_markers(text)?;
     for direction in [Way::Upgrade, Way::Downgrade] {
         let part = section(text, direction);
@@ -69,7 +69,7 @@ pub fn check(text: &str) -> Result<(), Finding> {
                 hint: error.hint().unwrap_or("correct the script; it is split where psql would split it").to_owned(),
             }
         })?;
-        let Err(findings) = advice::check_script(&statements, true) else { continue };
+        let Err(findings) = advice::check_script(&statements, transactional) else { continue };
         if let Some(finding) = findings.into_iter().find(|finding| finding.severity == Severity::Error) {
             return Err(Finding {
                 line: finding.line,
@@ -151,12 +151,12 @@ fn is_nearly_marker(line: &str) -> bool {
 
 /// What is worth saying about a script that will run all the same.
 #[must_use]
-pub fn warnings(text: &str) -> Vec<Finding> {
+pub fn warnings(text: &str, transactional: bool) -> Vec<Finding> {
     let mut all = Vec::new();
     for direction in [Way::Upgrade, Way::Downgrade] {
         let part = section(text, direction);
         let Ok(statements) = split::split(&part) else { continue };
-        let Err(findings) = advice::check_script(&statements, true) else { continue };
+        let Err(findings) = advice::check_script(&statements, transactional) else { continue };
         all.extend(findings.into_iter().filter(|finding| finding.severity == Severity::Warning).map(|finding| {
             Finding {
                 line: finding.line,
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn what_no_direction_would_run_is_an_error() {
         let check = |text: &str, expected: &str| {
-            let found = super::check(text).map_err(|f| format!("{}:{} {}", f.line, f.column, f.message));
+            let found = super::check(text, true).map_err(|f| format!("{}:{} {}", f.line, f.column, f.message));
             assert_eq!(found.err().unwrap_or_default(), expected, "{text}");
         };
         let stray = "this stands before the first marker, so that neither direction would run it";
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn findings_name_the_line_of_the_file() {
         let check = |text: &str, place: (u32, u32), word: &str| {
-            let finding = check(text).expect_err(text);
+            let finding = super::check(text, true).expect_err(text);
             assert_eq!((finding.line, finding.column), place, "{finding:?}");
             assert!(finding.message.contains(word), "{finding:?}");
             assert!(!finding.hint.is_empty());
@@ -220,6 +220,9 @@ mod tests {
         check("-- wmigrate:upgrade\nSELECT 1;\n-- wmigrate:downgrade\nVACUUM;\n", (4, 1), "VACUUM");
         check("CREATE INDEX CONCURRENTLY i ON t (a);\n", (1, 1), "CONCURRENTLY");
         check("\\d\n", (1, 1), "\\d");
-        assert_eq!(super::check("CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$BEGIN NULL; END$$;"), Ok(()));
+        assert_eq!(
+            super::check("CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$BEGIN NULL; END$$;", true),
+            Ok(())
+        );
     }
 }

@@ -6,7 +6,7 @@ use crate::bindings::wmigrate::migration::context::Host;
 
 impl Host for State {
     async fn revision(&mut self) -> wasmtime::Result<String> {
-        self.enter_host()?;
+        self.enter_purely()?;
         let id = self.call.revision.clone();
         self.leave_host();
         Ok(id)
@@ -30,6 +30,7 @@ impl Host for State {
         self.enter_host()?;
         let version = match self.door() {
             Door::Live(transaction) => transaction.server_version(),
+            Door::Durable(steps) => steps.server_version(),
             Door::Script(_) => 0,
         };
         self.leave_host();
@@ -44,7 +45,7 @@ impl Host for State {
     }
 
     async fn payload(&mut self) -> wasmtime::Result<Option<String>> {
-        self.enter_host()?;
+        self.enter_purely()?;
         let text = self.call.payload.as_deref().map(str::to_owned);
         self.leave_host();
         Ok(text)

@@ -9,7 +9,7 @@ use crate::runtime::{Event, printable};
 
 impl Host for State {
     async fn message(&mut self, level: Level, text: String) -> wasmtime::Result<()> {
-        self.enter_host()?;
+        self.enter_purely()?;
         self.log(&text)?;
         self.tell(Event::Log(level, printable(&text)));
         self.leave_host();

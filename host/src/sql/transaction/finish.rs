@@ -67,14 +67,15 @@ impl Transaction {
         done.map_err(|error| refused_or_lost(&error, FinishError::Last))
     }
 
-    /// Steps 2 to 5 above. With `next`, another transaction is begun in the same breath.
+    /// Steps 2 to 5 above; `last` are the host's statements. With `next`, another transaction is begun in the same breath.
     pub async fn commit(
         self,
-        last: Option<&str>,
+        last: &[String],
         next: Option<&Begin>,
     ) -> Result<Session, (Option<Connection>, FinishError)> {
         let reset = next.map(|_| RESET_SETTINGS);
-        let statements: Vec<_> = SEAL.into_iter().chain(last).chain(["COMMIT"]).chain(reset).collect();
+        let last_ones = last.iter().map(String::as_str);
+        let statements: Vec<_> = SEAL.into_iter().chain(last_ones).chain(["COMMIT"]).chain(reset).collect();
         let statements = statements.join("; ");
         let commits = self.connection.wire.commits();
         let begin = async {
@@ -104,7 +105,7 @@ impl Transaction {
             (Some(error), _) => {
                 let refused = |record| match count {
                     count if count < SEAL.len() => FinishError::Deferred(record),
-                    count if count == SEAL.len() && last.is_some() => FinishError::Last(record),
+                    count if count < SEAL.len() + last.len() => FinishError::Last(record),
                     _ => FinishError::RolledBack(Some(record)),
                 };
                 match refused_or_lost(&error, refused) {

@@ -1,0 +1,131 @@
+//! The rows of a batch on our side: their keys as they came, and the columns that the transform gets.
+
+use super::spec::Spec;
+use super::target::Target;
+use super::{Error, Fault, usage};
+use crate::bindings::{Batch, SqlError};
+use crate::sql::bulk::cell;
+use crate::sql::value::vector::VectorBuilder;
+use crate::sql::value::{self, text_form};
+use crate::sql::{Connection, host_error};
+use postgres_types::Type;
+use std::ops::Range as Rows;
+use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
+
+/// Bytes of input of one batch: more is given back and becomes another batch.
+pub(super) const BATCH_SIZE: usize = 16 * 1024 * 1024;
+
+/// Rows in order of the key.
+pub(super) struct Read {
+    rows: Vec<Row>,
+    keys: usize,
+}
+
+impl Read {
+    /// Reads and locks the rows that `within` selects, at most `limit`.
+    pub(super) async fn read(
+        connection: &Connection,
+        target: &Target,
+        spec: &Spec,
+        within: &str,
+        limit: u64,
+    ) -> Result<Self, Error> {
+        let (_, rows) = connection.raw_rows(&target.select(spec, within, limit)).await?;
+        let read = Self { rows, keys: target.key.len() };
+        for pair in 1..read.len() {
+            if (0..read.keys).all(|column| read.cell(pair - 1, column) == read.cell(pair, column)) {
+                let key = super::shown_key(&read.key(target, pair).unwrap_or_default());
+                let message = format!("`source` gives the key {key} more than once");
+                return Err(Error::Record(usage(message, Some("join it so that each row of the table comes once"))));
+            }
+        }
+        Ok(read)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// How many of the first rows are within the size of a batch; one at least.
+    #[must_use]
+    pub(super) fn within_size(&self) -> usize {
+        let mut size = 0;
+        for (index, row) in self.rows.iter().enumerate() {
+            size += (0..row.len()).map(|column| cell(row, column).map_or(1, <[u8]>::len)).sum::<usize>();
+            if size > BATCH_SIZE && index > 0 {
+                return index;
+            }
+        }
+        self.len()
+    }
+
+    /// Forgets the rows from `count` on.
+    pub(super) fn truncate(&mut self, count: usize) {
+        self.rows.truncate(count);
+    }
+
+    /// A part of a row's key, in the server's binary form.
+    #[must_use]
+    pub(super) fn cell(&self, row: usize, column: usize) -> Option<&[u8]> {
+        cell(&self.rows[row], column)
+    }
+
+    /// The key of a row.
+    pub(super) fn key(&self, target: &Target, row: usize) -> Result<Vec<String>, SqlError> {
+        key_of(target, &self.rows[row])
+    }
+
+    /// These rows for the transform.
+    pub(super) fn batch(&self, target: &Target, transform: &str, rows: Rows<usize>) -> Result<Batch, Fault> {
+        let mut vectors = Vec::with_capacity(target.input.len());
+        for (index, (column, kind)) in target.input.iter().enumerate() {
+            let mut vector = VectorBuilder::new(*kind, column.oid, rows.len());
+            for (number, row) in self.rows[rows.clone()].iter().enumerate() {
+                vector.push(cell(row, self.keys + index)).map_err(|error| {
+                    let message =
+                        format!("column `{}` of type {} cannot be handed over: {error}", column.name, column.type_name);
+                    let hint = "cast it to text in `input`: `column::text`".to_owned();
+                    let mut record = host_error("result", &SqlState::FEATURE_NOT_SUPPORTED, message, Some(hint));
+                    record.fields.push(("row".to_owned(), number.to_string()));
+                    Fault::Row(record)
+                })?;
+            }
+            vectors.push(vector.finish());
+        }
+        Ok(Batch {
+            transform: transform.to_owned(),
+            rows: u32::try_from(rows.len()).unwrap_or(u32::MAX),
+            columns: target.input.iter().map(|(column, _)| column.clone()).collect(),
+            vectors,
+        })
+    }
+}
+
+/// The key that stands in the first columns of a row, as texts.
+pub(super) fn key_of(target: &Target, row: &Row) -> Result<Vec<String>, SqlError> {
+    let parts = target.key.iter().enumerate().map(|(column, key)| {
+        let mut text = String::new();
+        let bytes = cell(row, column).unwrap_or_default();
+        let written = match (key.kind, Type::from_oid(key.oid)) {
+            (value::Kind::TextLike, None) => {
+                text.push_str(std::str::from_utf8(bytes).unwrap_or_default());
+                Ok(())
+            }
+            (_, Some(ty)) => text_form::write(&mut text, &ty, bytes, text_form::LIMIT),
+            (_, None) => Err(value::Error::NoTextForm(key.type_name.clone())),
+        };
+        written.map(|()| text).map_err(|error| {
+            let message = format!("key column {} of type {} cannot be used: {error}", key.name, key.type_name);
+            host_error("usage", &SqlState::FEATURE_NOT_SUPPORTED, message, None)
+        })
+    });
+    parts.collect()
+}
+
+/// The keys of rows that hold nothing else.
+pub(super) fn keys_of(target: &Target, rows: &[Row]) -> Result<Vec<Vec<String>>, SqlError> {
+    rows.iter().map(|row| key_of(target, row)).collect()
+}
