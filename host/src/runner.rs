@@ -181,7 +181,7 @@ impl Run<'_> {
         ahead: &mut Ahead,
     ) -> Result<Session, (Option<Connection>, Error)> {
         if component.component.durable {
-            return self.attempt_in_steps(component, session, rows).await;
+            return Box::pin(self.attempt_in_steps(component, session, rows)).await;
         }
         let begun = Instant::now();
         let transaction = session

@@ -228,13 +228,14 @@ impl Watched {
     }
 
     async fn look(&mut self, control: &Connection) -> Result<(), sql::Error> {
+        /// So many times as long as counting took it is not done again.
+        const SHARE: u32 = 20;
         if let Some(signs) = &mut self.signs {
             let ours = Shared::lock(&self.shared.sessions).clone();
             let pressure = signs.look(control, &ours).await?;
             *Shared::lock(&self.shared.pressure) = pressure;
         }
         // To count the batches of a long job takes a while; that must not be what the server is busy with.
-        const SHARE: u32 = 20;
         if self.asked.is_none_or(|(at, took)| at.elapsed() >= took * SHARE) {
             let begun = Instant::now();
             let extent = jobs::extent(control, &self.shared.options.schema, self.shared.task.job).await?;

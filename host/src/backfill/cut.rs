@@ -143,19 +143,18 @@ async fn computed(
 ) -> Result<Vec<Vec<String>>, Error> {
     let number = |text: Option<&String>| text.and_then(|text| text.parse::<i128>().ok());
     let last = number(range.upto.first()).unwrap_or(0);
-    let first = match number(range.after.as_ref().and_then(|key| key.first())) {
-        Some(after) => after,
-        None => {
-            let statement = format!(
-                "SELECT {0}::text FROM {1} ORDER BY {2} LIMIT 1",
-                target.key_columns()[0],
-                target.table,
-                target.key_columns()[0]
-            );
-            let (_, rows) = connection.raw_rows(&statement).await?;
-            let least: Option<String> = rows.first().and_then(|row| row.get(0));
-            number(least.as_ref()).unwrap_or(last) - 1
-        }
+    let first = if let Some(after) = number(range.after.as_ref().and_then(|key| key.first())) {
+        after
+    } else {
+        let statement = format!(
+            "SELECT {0}::text FROM {1} ORDER BY {2} LIMIT 1",
+            target.key_columns()[0],
+            target.table,
+            target.key_columns()[0]
+        );
+        let (_, rows) = connection.raw_rows(&statement).await?;
+        let least: Option<String> = rows.first().and_then(|row| row.get(0));
+        number(least.as_ref()).unwrap_or(last) - 1
     };
     let statement = format!(
         "SELECT sum(rows)::float8, sum(keys)::float8, (array_agg(keys ORDER BY batch DESC))[1]::text FROM (\

@@ -149,7 +149,8 @@ impl Hands<'_> {
     /// In halves, from the first row to the last. `room` rows may be put aside.
     pub(super) async fn carefully(&mut self, read: &Read, range: &Range, room: u64) -> Result<Careful, Trouble> {
         let mut careful = Careful::default();
-        let mut parts = vec![0..read.len()];
+        let all = 0..read.len();
+        let mut parts = vec![all];
         while let Some(rows) = parts.pop() {
             if rows.is_empty() {
                 continue;

@@ -23,7 +23,9 @@ pub(super) fn next_size(size: u64, rows: u64, took: Duration, bounds: (u64, u64)
         // Of a batch that was not full the time says something all the same.
         let fits = GOOD.as_secs_f64() / took.as_secs_f64().max(1e-6) * rows as f64;
         let grown = size.saturating_add(size / 2);
-        (fits as u64).clamp(size.saturating_sub(size / 4), grown)
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of a float saturates")]
+        let fits = fits as u64;
+        fits.clamp(size.saturating_sub(size / 4), grown)
     };
     next.clamp(least, most)
 }

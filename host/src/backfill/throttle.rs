@@ -102,14 +102,13 @@ impl Signs {
 
     async fn read(&mut self, connection: &Connection, ours: &[i32]) -> Result<Reading, Error> {
         let doing = "reading the server's load";
-        let counts = match self.counts_archive {
-            Some(counts) => counts,
-            None => {
-                let ask = "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_ls_archive_statusdir()', 'EXECUTE') \
+        let counts = if let Some(counts) = self.counts_archive {
+            counts
+        } else {
+            let ask = "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_ls_archive_statusdir()', 'EXECUTE') \
                            AND pg_catalog.current_setting('archive_mode') <> 'off'";
-                let rows = connection.query(doing, ask, &[]).await?;
-                *self.counts_archive.insert(rows.first().is_some_and(|row| row.get(0)))
-            }
+            let rows = connection.query(doing, ask, &[]).await?;
+            *self.counts_archive.insert(rows.first().is_some_and(|row| row.get(0)))
         };
         let rows = connection.query(doing, &statement(self.table, ours, counts), &[]).await?;
         // WAL of its own, so that the commit has something to wait for.

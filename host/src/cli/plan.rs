@@ -62,15 +62,12 @@ impl Plan {
         let from = match &self.what {
             What::Upgrade { from, .. } | What::Downgrade { from, .. } | What::Stamp { from, .. } => from,
         };
-        let (rows, half) = match &from.from {
-            Some(rows) => {
-                (rows.split(',').map(str::trim).filter(|row| !row.is_empty()).map(str::to_owned).collect(), None)
-            }
-            None => {
-                let standing = project.standing(global, printer)?;
-                let half = super::run::half_done(&standing);
-                (standing.rows, half)
-            }
+        let (rows, half) = if let Some(rows) = &from.from {
+            (rows.split(',').map(str::trim).filter(|row| !row.is_empty()).map(str::to_owned).collect(), None)
+        } else {
+            let standing = project.standing(global, printer)?;
+            let half = super::run::half_done(&standing);
+            (standing.rows, half)
         };
         let half = half.as_ref();
         let plan = match &self.what {

@@ -11,7 +11,7 @@ pub(in crate::cli) fn line(progress: &Progress) -> String {
     if progress.finished {
         line.push_str(", done");
     } else if progress.rate > 0.0 {
-        line.push_str(&format!(", {} rows/s{}", thousands(progress.rate as u64), left(progress)));
+        line.push_str(&format!(", {} rows/s{}", whole(progress.rate), left(progress)));
     }
     if progress.throttled >= 0.01 {
         line.push_str(&format!(", {:.0} % of the time waiting", progress.throttled * 100.0));
@@ -29,7 +29,7 @@ pub(in crate::cli) fn line(progress: &Progress) -> String {
 pub(in crate::cli) fn living_line(progress: &Progress) -> String {
     const CELLS: usize = 20;
     let share = (progress.rows as f64 / progress.estimate.max(1) as f64).min(1.0);
-    let full = (share * CELLS as f64) as usize;
+    let full = (1..=CELLS).filter(|cell| share * CELLS as f64 >= *cell as f64).count();
     format!("[{}{}] {:>3.0} % {}", "#".repeat(full), "-".repeat(CELLS - full), share * 100.0, line(progress))
 }
 
@@ -57,6 +57,11 @@ fn left(progress: &Progress) -> String {
         rest if rest < 5400.0 => format!(", {:.0} min left", rest / 60.0),
         rest => format!(", {:.1} h left", rest / 3600.0),
     }
+}
+
+fn whole(rate: f64) -> String {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of a float saturates")]
+    thousands(rate as u64)
 }
 
 /// `1234567` as `1,234,567`.
@@ -145,7 +150,7 @@ pub(super) fn of_verification(job: &Job, found: &Found) -> Vec<String> {
     match found.remaining {
         Some(0) => lines.push("rows      none is left for which its condition holds".to_owned()),
         Some(rows) => {
-            lines.push(format!("rows      {rows} are left for which its condition holds (those put aside among them)"))
+            lines.push(format!("rows      {rows} are left for which its condition holds (those put aside among them)"));
         }
         None => {}
     }
