@@ -1,6 +1,6 @@
 -- /// wmigrate
 -- revision = "5c7e0d94b3fa"
--- down_revision = "f1638a92ce54"
+-- down_revision = "9d71c5e2a0b8"
 -- message = "show the catalogue as a view"
 -- created = 2026-04-21T10:15:00Z
 -- ///

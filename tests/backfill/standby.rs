@@ -40,7 +40,7 @@ fn a_standby_whose_replay_is_paused() {
     // It goes on until the standby is behind, and then no further.
     let behind = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) > 1048576 FROM pg_stat_replication";
     wait_for(&project, behind, "t");
-    thread::sleep(Duration::from_secs(2));
+    thread::sleep(Duration::from_secs(4));
     let done = project.psql("SELECT count(*) FROM wmigrate.backfill_batch WHERE state = 'done'");
     thread::sleep(Duration::from_secs(6));
     assert_eq!(project.psql("SELECT count(*) FROM wmigrate.backfill_batch WHERE state = 'done'"), done);

@@ -2,6 +2,7 @@
 
 use super::crew::{Options, Task};
 use super::ladder::{Careful, Hands, Trouble};
+use super::lane::BEGIN;
 use super::range::Range;
 use super::rows::Read;
 use super::write::{Emptied, Writer};
@@ -27,7 +28,7 @@ pub async fn try_again(task: &Task, options: &Options, connection: &Connection) 
     let mut writer = Writer::default();
     let mut tried = Tried::default();
     for row in jobs::quarantined(connection, &options.schema, task.job, i64::MAX).await? {
-        connection.batch("beginning a transaction", "BEGIN").await?;
+        connection.batch("beginning a transaction", BEGIN).await?;
         let done = one(task, options, connection, &mut writer, &row.key).await;
         match done {
             Ok(Some(Ok(()))) => tried.written += 1,

@@ -1,6 +1,7 @@
 //! How a table is cut into batches. Only what was never cut is decided here: a batch, once written down, keeps its range.
 
 use super::Error;
+use super::lane::BEGIN;
 use super::range::Range;
 use super::rows::keys_of;
 use super::spec::Spec;
@@ -75,7 +76,7 @@ async fn attempt(
     size: u64,
 ) -> Result<Cut, Error> {
     let name = quote_identifier(schema);
-    connection.batch("cutting batches", "BEGIN").await?;
+    connection.batch("cutting batches", BEGIN).await?;
     let (_, rows) = connection
         .raw_rows(&format!(
             "SELECT cut_key, cut_done, last_key, estimate::float8 FROM {name}.backfill_job WHERE id = {job} FOR UPDATE SKIP LOCKED"

@@ -58,8 +58,12 @@ impl Progress {
             return;
         }
         let mut last = self.said.lock().expect("no holder of this lock panics");
-        let due = last.as_ref().is_none_or(|(name, at)| *name != progress.name || at.elapsed() >= BETWEEN_LINES);
-        if progress.finished || due {
+        let before = last.as_ref().filter(|(name, _)| *name == progress.name).map(|(_, at)| *at);
+        if before.is_none() {
+            *last = Some((progress.name.clone(), Instant::now()));
+        }
+        // What is over in a moment needs one line only.
+        if progress.finished || before.is_some_and(|at| at.elapsed() >= BETWEEN_LINES) {
             *last = Some((progress.name.clone(), Instant::now()));
             if self.printer.json {
                 self.printer.talk(&super::backfill::event(revision, progress).to_string());

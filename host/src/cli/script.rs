@@ -32,10 +32,16 @@ pub(super) fn print(
     Ok(())
 }
 
-/// The statements of each step, and the digest of what gave them.
-type Scripts = Vec<(Vec<String>, String)>;
+/// The statements of one step.
+struct Script {
+    statements: Vec<String>,
+    /// Of what gave them.
+    digest: String,
+    /// Each is committed by itself.
+    durable: bool,
+}
 
-async fn record_all(project: &Project, global: &Global, args: &RunArgs, plan: &Plan) -> Result<Scripts, CliError> {
+async fn record_all(project: &Project, global: &Global, args: &RunArgs, plan: &Plan) -> Result<Vec<Script>, CliError> {
     let policy = Policy { locked: args.locked, limits: args.limits.parse()? };
     let components = Components::open(&project.config, Arc::clone(&project.versions), policy)?;
     components.check(plan, args.together())?;
@@ -67,7 +73,11 @@ async fn record_all(project: &Project, global: &Global, args: &RunArgs, plan: &P
         match outcome {
             Ok(()) => {
                 let Door::Script(recorded) = door else { unreachable!("a door comes back as it went in") };
-                scripts.push((recorded.statements, component.log_digest()));
+                scripts.push(Script {
+                    statements: recorded.statements,
+                    digest: component.log_digest(),
+                    durable: component.durable,
+                });
             }
             Err(Failure::Unanswerable(what)) => readers.push((step.revision.clone(), what)),
             Err(failure) => {
@@ -86,7 +96,7 @@ fn refusal(readers: &[(String, String)]) -> CliError {
     error.hint("run up to it with a script, run it with `wmigrate upgrade`, and go on from there: wmigrate upgrade --sql FROM:TO")
 }
 
-fn text(project: &Project, args: &RunArgs, plan: &Plan, scripts: Scripts) -> Vec<String> {
+fn text(project: &Project, args: &RunArgs, plan: &Plan, scripts: Vec<Script>) -> Vec<String> {
     let mut lines = Vec::new();
     let mut add = |statement: &str| {
         lines.push(format!("{statement};"));
@@ -105,24 +115,22 @@ fn text(project: &Project, args: &RunArgs, plan: &Plan, scripts: Scripts) -> Vec
             add("COMMIT");
         }
     }
-    for (step, (statements, digest)) in plan.steps.iter().zip(scripts) {
-        if !args.single_transaction {
-            lines.push("BEGIN;".to_owned());
-            lines.push(String::new());
-        }
-        lines.push(format!("-- Running {}", step.log_line()));
-        lines.push(String::new());
+    for (step, Script { statements, digest, durable }) in plan.steps.iter().zip(scripts) {
+        let (begin, commit) = (vec!["BEGIN".to_owned()], vec!["COMMIT".to_owned()]);
+        let title = format!("-- Running {}", step.log_line());
         let restored =
             if statements.iter().any(|statement| touches_session(statement)) { restore() } else { Vec::new() };
         let bookkeeping = record::script(project.schema(), &bookkeeping(step, digest));
-        for statement in statements.iter().chain(&restored).chain(&bookkeeping) {
-            lines.push(format!("{statement};"));
-            lines.push(String::new());
-        }
-        if !args.single_transaction {
-            lines.push("COMMIT;".to_owned());
-            lines.push(String::new());
-        }
+        // What comes before the title, behind it, and in which order.
+        let (before, after) = match (args.single_transaction, durable) {
+            (true, _) => (vec![], [statements, restored, bookkeeping].concat()),
+            (false, false) => (begin, [statements, restored, bookkeeping, commit].concat()),
+            (false, true) => (vec![], [statements, restored, begin, bookkeeping, commit].concat()),
+        };
+        let ended = |statement: &String| [format!("{statement};"), String::new()];
+        lines.extend(before.iter().flat_map(ended));
+        lines.extend([title, String::new()]);
+        lines.extend(after.iter().flat_map(ended));
     }
     if args.single_transaction {
         lines.push("COMMIT;".to_owned());
