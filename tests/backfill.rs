@@ -13,6 +13,7 @@ use crate::{
     },
 };
 
+mod hostile;
 mod input;
 mod standby;
 
@@ -126,6 +127,8 @@ fn keys_of_all_kinds() {
          INSERT INTO composite SELECT 't''' || n % 7, '2026-01-01 00:00:00.25+02'::timestamptz + n * interval '1 min', n, 0 FROM generate_series(1, 9000) n; \
          CREATE TABLE by_uuid (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), v int DEFAULT 0); \
          INSERT INTO by_uuid SELECT FROM generate_series(1, 9000); \
+         CREATE TABLE round (id text PRIMARY KEY, v int DEFAULT 0); \
+         INSERT INTO round SELECT md5(n::text) FROM generate_series(1, 9000) n ORDER BY 1 LIMIT 8000; \
          CREATE TABLE sparse (id bigint PRIMARY KEY, v int DEFAULT 0); \
          INSERT INTO sparse SELECT n::bigint * n * 7919 - 4000000000 FROM generate_series(1, 9000) n; \
          CREATE TABLE \"Odd Name\" (\"The Key\" numeric(20,4) NOT NULL UNIQUE, v int DEFAULT 0); \
@@ -143,6 +146,8 @@ fn keys_of_all_kinds() {
     let all = [
         run("composite", ""),
         run("by_uuid", ""),
+        // As many rows as the first batches have, so that the last of them ends with the last key.
+        run("round", ""),
         run("sparse", ""),
         run("\"Odd Name\"", "key: [\"\\\"The Key\\\"\"],"),
         run("empty", ""),
@@ -163,6 +168,7 @@ fn keys_of_all_kinds() {
             "{table}"
         );
     }
+    assert_eq!(project.psql("SELECT count(*), min(v), max(v) FROM round"), "8000|1|1");
     project.ok(["upgrade", "head"]);
     for table in ["composite", "by_uuid", "sparse", "\"Odd Name\"", "parts"] {
         assert_eq!(project.psql(&format!("SELECT count(*), min(v), max(v) FROM {table}")), "9000|2|2", "{table}");

@@ -9,7 +9,7 @@ use crate::support::{
 };
 
 /// Whether the machine can build for the target; says so where it cannot.
-fn can_build() -> bool {
+pub fn can_build() -> bool {
     let sysroot = Command::new("rustc").args(["--print", "sysroot"]).current_dir("/").output();
     let target = |sysroot: &str| Path::new(sysroot.trim()).join("lib/rustlib/wasm32-unknown-unknown").is_dir();
     let here = sysroot.is_ok_and(|output| target(&String::from_utf8_lossy(&output.stdout)));

@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use wmigrate::authoring::language::rust::{RustBuild, build};
-use wmigrate::bindings::Way;
+use wmigrate::backfill::Transform as _;
+use wmigrate::bindings::{Batch, Cells, Column, Vector, Way};
 use wmigrate::embedded::{Options, Search, ensure};
 use wmigrate::engines;
 use wmigrate::runtime::{Cache, Call, Code, Door, Limits, Recorded, Runtime};
@@ -80,7 +81,38 @@ fn run(folder: &Path) {
     let calls = 500_000;
     line("a host call (context.now)", median(5, || once(&code, "calls", calls, None)) / u32::try_from(calls).unwrap());
 
+    let row = |transform: &str, second: &Vector| {
+        let transformer = cached.transformer(&code, &call("", 0, None)).unwrap();
+        let batch = Batch {
+            transform: transform.to_owned(),
+            rows: u32::try_from(BATCH).unwrap(),
+            columns: ["name", "second"].map(column).to_vec(),
+            vectors: vec![texts(|n| format!("First{n} Last{}", n * 31)), second.clone()],
+        };
+        let once = || {
+            let vectors = io.block_on(transformer.transform(batch.clone(), Duration::from_secs(10))).unwrap();
+            assert!(!vectors.is_empty());
+        };
+        median(51, once) / u32::try_from(BATCH).unwrap()
+    };
+    let numbers =
+        Vector { nulls: Vec::new(), cells: Cells::Fixed((0..BATCH as u64).flat_map(u64::to_le_bytes).collect()) };
+    line("transform, a row of text and int8 and back", row("cross", &numbers));
+    line("transform, a row: split a name, tidy a phone", row("split", &texts(|n| format!("(555) {n:03}-{n:04}"))));
+
     with_database(folder, &io, &cached, &code);
+}
+
+/// Rows of a batch, each of which has an instance of its own.
+const BATCH: usize = 10_000;
+
+fn column(name: &str) -> Column {
+    Column { name: name.to_owned(), oid: if name == "name" { 25 } else { 20 }, type_name: String::new() }
+}
+
+fn texts(text: impl Fn(usize) -> String) -> Vector {
+    let all = (0..BATCH).map(|n| text(n) + "\0").collect();
+    Vector { nulls: Vec::new(), cells: Cells::Text(all) }
 }
 
 /// What needs a server, each beside the same work of the bare driver in this very process.

@@ -42,4 +42,23 @@ fn downgrade() -> Result<()> {
     Ok(())
 }
 
-export!(upgrade, downgrade);
+/// Nothing but the way there and back.
+fn cross(batch: &Batch, out: &mut Output) -> Result<()> {
+    batch.map_rows(out, |row: (&str, i64)| Ok(row))
+}
+
+/// The work of `bench/backfill.py`.
+fn split(batch: &Batch, out: &mut Output) -> Result<()> {
+    batch.map_rows(out, |(name, phone): (&str, &str)| {
+        let (first, last) = name.split_once(' ').unwrap_or((name, ""));
+        let mut e164 = String::with_capacity(16);
+        e164.push('+');
+        e164.extend(phone.chars().filter(char::is_ascii_digit));
+        if e164.len() == 11 {
+            e164.insert(1, '1');
+        }
+        Ok((first, last, e164))
+    })
+}
+
+export!(upgrade, downgrade, transforms: { "cross" => cross, "split" => split });

@@ -86,13 +86,13 @@ async fn attempt(
     let (after, done, last): (Option<Vec<String>>, bool, Option<Vec<String>>) = (row.get(0), row.get(1), row.get(2));
     let Some(last) = last.filter(|_| !done) else { return Ok(Cut::Nothing) };
     let estimate: f64 = row.get(3);
-    let range = Range { after, upto: last };
+    let range = Range::between(after, last);
     let mut upper = match target.key.as_slice() {
         [only] if only.is_integer() => computed(connection, (&name, job), target, &range, (estimate, size)).await?,
         _ => counted(connection, target, spec, &range, size).await?,
     };
     // Without a full set the last one reaches to the end.
-    let ends = (upper.len() as u64) < AT_ONCE;
+    let ends = (upper.len() as u64) < AT_ONCE || upper.last() == Some(&range.upto);
     if ends && upper.last() != Some(&range.upto) {
         upper.push(range.upto.clone());
     }
@@ -177,10 +177,6 @@ async fn computed(
     while at < last && (upper.len() as u64) < AT_ONCE {
         at = at.saturating_add(span).min(last);
         upper.push(vec![at.to_string()]);
-    }
-    // One less than a full set says that the end is reached.
-    if at == last && (upper.len() as u64) == AT_ONCE {
-        upper.pop();
     }
     Ok(upper)
 }

@@ -141,7 +141,9 @@ impl Hands<'_> {
                 let key = |row| read.key(self.target, row).map_err(|record| Trouble::Stop(Error::Record(record)));
                 let after = if rows.start == 0 { range.after.clone() } else { Some(key(rows.start - 1)?) };
                 let upto = if rows.end == read.len() { range.upto.clone() } else { key(rows.end - 1)? };
-                self.update(set, &self.target.within(&Range { after, upto })).await
+                // All of it is what it was, be it one row alone.
+                let part = if rows == (0..read.len()) { range.clone() } else { Range::between(after, upto) };
+                self.update(set, &self.target.within(&part)).await
             }
         }
     }

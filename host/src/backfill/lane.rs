@@ -252,7 +252,7 @@ impl<'a> Lane<'a> {
         let (_, rows) = rows?;
         Ok(rows.first().map(|row| Claimed {
             number: row.get(0),
-            range: Range { after: row.get(1), upto: row.get(2) },
+            range: Range::between(row.get(1), row.get(2)),
             tries: row.get(3),
         }))
     }

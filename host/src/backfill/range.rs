@@ -4,20 +4,26 @@ use super::spec::{Spec, What};
 use super::target::Target;
 use crate::sql::quote_literal;
 
-/// Rows whose key is above `after` and at most `upto`.
+/// Rows whose key is above one and at most another, or the row of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Range {
-    /// None: from the first on.
-    pub after: Option<Vec<String>>,
-    /// Its last key.
-    pub upto: Vec<String>,
+    pub(super) after: Option<Vec<String>>,
+    pub(super) upto: Vec<String>,
+    /// Only the row of the last key.
+    alone: bool,
 }
 
 impl Range {
-    /// One row alone: a range that ends where it begins would have none.
+    /// Above `after`, or from the first on, and at most `upto`.
+    #[must_use]
+    pub fn between(after: Option<Vec<String>>, upto: Vec<String>) -> Self {
+        Self { after, upto, alone: false }
+    }
+
+    /// One row alone.
     #[must_use]
     pub fn only(key: Vec<String>) -> Self {
-        Self { after: Some(key.clone()), upto: key }
+        Self { after: None, upto: key, alone: true }
     }
 }
 
@@ -46,9 +52,11 @@ impl Target {
     /// The condition of a range.
     #[must_use]
     pub fn within(&self, range: &Range) -> String {
+        if range.alone {
+            return format!("{} = {}", self.key_row(), self.literal(&range.upto));
+        }
         let upto = format!("{} <= {}", self.key_row(), self.literal(&range.upto));
         match &range.after {
-            Some(after) if *after == range.upto => format!("{} = {}", self.key_row(), self.literal(after)),
             Some(after) => format!("{} > {} AND {upto}", self.key_row(), self.literal(after)),
             None => upto,
         }
@@ -172,13 +180,16 @@ pub(super) mod tests {
     #[test]
     fn a_range_is_open_below_and_closed_above() {
         let one = target(&[("id", "bigint")]);
-        let range = Range { after: Some(texts(&["10"])), upto: texts(&["20"]) };
+        let range = Range::between(Some(texts(&["10"])), texts(&["20"]));
         assert_eq!(one.within(&range), "\"t\".\"id\" > '10'::bigint AND \"t\".\"id\" <= '20'::bigint");
-        let first = Range { after: None, upto: texts(&["it's"]) };
+        let first = Range::between(None, texts(&["it's"]));
         assert_eq!(target(&[("a", "text")]).within(&first), "\"t\".\"a\" <= 'it''s'::text");
         assert_eq!(one.within(&Range::only(texts(&["7"]))), "\"t\".\"id\" = '7'::bigint");
+        // Where nothing is left, nothing is found.
+        let none = Range::between(Some(texts(&["7"])), texts(&["7"]));
+        assert_eq!(one.within(&none), "\"t\".\"id\" > '7'::bigint AND \"t\".\"id\" <= '7'::bigint");
         let two = target(&[("a", "bigint"), ("b", "text")]);
-        let range = Range { after: Some(texts(&["1", "x"])), upto: texts(&["2", "y"]) };
+        let range = Range::between(Some(texts(&["1", "x"])), texts(&["2", "y"]));
         assert_eq!(
             two.within(&range),
             "(\"t\".\"a\", \"t\".\"b\") > ('1'::bigint, 'x'::text) AND (\"t\".\"a\", \"t\".\"b\") <= ('2'::bigint, 'y'::text)"

@@ -73,7 +73,7 @@ async fn run(
         if stopping.load(Ordering::Relaxed) {
             return Err(Error::Stopped);
         }
-        let rest = Range { after: after.clone(), upto: last.clone() };
+        let rest = Range::between(after.clone(), last.clone());
         let batch = batch(&mut hands, rest).await?;
         written += batch.written;
         seen += batch.rows;

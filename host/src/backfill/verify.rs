@@ -49,7 +49,7 @@ pub async fn verify(connection: &mut Connection, schema: &str, job: &Job) -> Res
     let remaining = match (Order::from_json(&job.spec), &job.last_key) {
         (Some(order), Some(last)) if order.spec.condition.is_some() => {
             let target = Target::find(connection, &order.spec).await?;
-            let all = Range { after: None, upto: last.clone() };
+            let all = Range::between(None, last.clone());
             let (_, rows) = connection.raw_rows(&target.count(&order.spec, &all)).await?;
             rows.first().map(|row| row.get(0))
         }
