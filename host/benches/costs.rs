@@ -97,6 +97,7 @@ fn run(folder: &Path) {
     };
     let numbers =
         Vector { nulls: Vec::new(), cells: Cells::Fixed((0..BATCH as u64).flat_map(u64::to_le_bytes).collect()) };
+    line("transform, a row of text and int8, int8 back", row("read", &numbers));
     line("transform, a row of text and int8 and back", row("cross", &numbers));
     line("transform, a row: split a name, tidy a phone", row("split", &texts(|n| format!("(555) {n:03}-{n:04}"))));
 

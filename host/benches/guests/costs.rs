@@ -42,6 +42,14 @@ fn downgrade() -> Result<()> {
     Ok(())
 }
 
+/// The way there: every cell is looked at, and a number comes back.
+fn read(batch: &Batch, out: &mut Output) -> Result<()> {
+    for (name, second) in batch.rows::<(&str, i64)>()? {
+        out.push(second + name.len() as i64)?;
+    }
+    Ok(())
+}
+
 /// Nothing but the way there and back.
 fn cross(batch: &Batch, out: &mut Output) -> Result<()> {
     batch.map_rows(out, |row: (&str, i64)| Ok(row))
@@ -61,4 +69,4 @@ fn split(batch: &Batch, out: &mut Output) -> Result<()> {
     })
 }
 
-export!(upgrade, downgrade, transforms: { "cross" => cross, "split" => split });
+export!(upgrade, downgrade, transforms: { "read" => read, "cross" => cross, "split" => split });
