@@ -427,3 +427,89 @@ fn transactional_revisions_around_it_are_as_ever() {
     project.ok(["downgrade", "base"]);
     assert_eq!(project.psql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
 }
+
+#[test]
+fn taking_back_goes_on_after_a_kill() {
+    let project = Project::new();
+    project.sql("a1", "", "base", "CREATE TABLE base (id int);", "DROP TABLE base;");
+    let up = "CREATE TABLE a (id int);\nSELECT 1/0;";
+    project.durable("a2", "a1", "fails", up, "DROP TABLE IF EXISTS a;\nSELECT 1 FROM pg_sleep(30);");
+    assert_says(&project.wmigrate(["upgrade", "head"]), 1, &["half-way up"]);
+    let mut child = project.spawn(["downgrade", "-1"]);
+    wait_until_running(&project, "pg_sleep");
+    drop(child.kill());
+    child.wait().unwrap();
+    assert_says(&project.wmigrate(["upgrade", "head"]), 10, &["revision `a2` is half-way down"]);
+    project.durable("a2", "a1", "fails", up, "DROP TABLE IF EXISTS a;");
+    project.ok(["downgrade", "-1"]);
+    assert_eq!(project.psql("SELECT to_regclass('a') IS NULL, (SELECT revision FROM wmigrate.version)"), "t|a1");
+    assert_eq!(project.psql(JOURNAL), "0");
+}
+
+#[test]
+fn an_index_of_the_same_name_elsewhere_is_not_dropped() {
+    let project = Project::new();
+    project.psql(
+        "CREATE SCHEMA tenant; CREATE TABLE tenant.items (id int); CREATE INDEX items_id ON tenant.items (id); \
+         CREATE TABLE items (id int); CREATE INDEX items_id ON items (id)",
+    );
+    project.durable("a1", "", "drop", "SET search_path = tenant, public;\nDROP INDEX CONCURRENTLY items_id;", "");
+    let holder = Session::open(project.url());
+    holder.run("BEGIN; INSERT INTO tenant.items VALUES (1)");
+    kill_while_it_runs(&project, "DROP INDEX");
+    holder.run("COMMIT");
+    // As if the server had come to the end of it.
+    project.psql("DROP INDEX tenant.items_id");
+    project.ok(["upgrade", "head"]);
+    assert_eq!(project.psql("SELECT to_regclass('public.items_id') IS NOT NULL"), "t");
+}
+
+#[test]
+fn a_half_done_revision_stays_durable() {
+    let project = Project::new();
+    let steps = "CREATE TABLE a (id int);\nSELECT 1/0;";
+    project.durable("a1", "", "fails", steps, "DROP TABLE a;");
+    assert_says(&project.wmigrate(["upgrade", "head"]), 1, &[]);
+    project.sql("a1", "", "fails", steps, "DROP TABLE a;");
+    assert_says(&project.wmigrate(["upgrade", "head"]), 1, &["its steps would be done twice", "put the line back"]);
+}
+
+#[test]
+fn settings_hold_for_later_steps_and_comments_swallow_none() {
+    let project = Project::new();
+    project.psql("CREATE SCHEMA tenant");
+    let body = |last: &str| {
+        format!(
+            "import {{ sql }} from \"wmigrate\";\n\
+             export function upgrade() {{\n\
+             sql.execute(\"SET work_mem = '64MB' -- to sort\");\n\
+             sql.execute(\"SET search_path = tenant\");\n\
+             sql.execute(\"CREATE TABLE one (id int)\");\n{last}\n}}\n\
+             export function downgrade() {{}}\n"
+        )
+    };
+    project.durable_js("a1", "", "settings", &body("sql.execute(\"SELECT 1/0\");"));
+    assert_says(&project.wmigrate(["upgrade", "head"]), 1, &["division by zero"]);
+    project.durable_js(
+        "a1",
+        "",
+        "settings",
+        &body("sql.execute(\"CREATE TABLE two AS SELECT current_setting('work_mem') AS m\");"),
+    );
+    project.ok(["upgrade", "head"]);
+    assert_eq!(project.psql("SELECT to_regclass('tenant.one') IS NOT NULL, (SELECT m FROM tenant.two)"), "t|64MB");
+}
+
+#[test]
+fn a_second_signal_does_not_wait_for_the_index() {
+    let (project, holder) = index_that_waits(INDEX);
+    let child = project.spawn(["upgrade", "head"]);
+    wait_until_running(&project, "INDEX CONCURRENTLY");
+    signal(&child, "INT");
+    thread::sleep(Duration::from_millis(300));
+    signal(&child, "INT");
+    assert_says(&finish(child), 130, &["`a2` is half-way up"]);
+    holder.run("COMMIT");
+    project.ok(["upgrade", "head"]);
+    assert_eq!(project.psql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'items_name'::regclass"), "t");
+}

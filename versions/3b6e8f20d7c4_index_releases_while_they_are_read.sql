@@ -14,4 +14,5 @@
 CREATE INDEX CONCURRENTLY release_published_at_idx ON release (published_at DESC);
 
 -- wmigrate:downgrade
-DROP INDEX CONCURRENTLY release_published_at_idx;
+-- IF EXISTS: this also takes back an upgrade that did not get so far.
+DROP INDEX CONCURRENTLY IF EXISTS release_published_at_idx;

@@ -22,7 +22,7 @@ export function upgrade() {
 }
 
 export function downgrade() {
-  sql.execute("ALTER TABLE plugin DROP COLUMN search_text");
+  sql.execute("ALTER TABLE plugin DROP COLUMN IF EXISTS search_text");
 }
 
 export const transforms = {

@@ -374,7 +374,7 @@ impl Steps {
                 Error::Fatal(error)
             })?;
         if !self.settings.is_empty() {
-            let settings = self.settings.join("; ");
+            let settings = joined(&self.settings);
             transaction.host_statement("making the revision's settings", &settings).await.map_err(Error::Fatal)?;
         }
         Ok(transaction)
@@ -420,6 +420,11 @@ impl Steps {
     fn connection_mut(&mut self) -> Result<&mut Connection, Error> {
         self.connection.as_mut().ok_or_else(|| Error::Fatal(closed()))
     }
+}
+
+/// Statements as one message. Each begins a line of its own, as one may end in a comment.
+fn joined(statements: &[String]) -> String {
+    statements.join("\n; ")
 }
 
 fn closed() -> sql::Error {

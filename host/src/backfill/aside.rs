@@ -23,7 +23,7 @@ pub struct Tried {
 
 /// Tries each row of the job's quarantine again. `connection` is in no transaction.
 pub async fn try_again(task: &Task, options: &Options, connection: &Connection) -> Result<Tried, Error> {
-    let session = task.session.join("; ");
+    let session = task.session.join("\n; ");
     connection.batch("preparing the session", &session).await?;
     let mut writer = Writer::default();
     let mut tried = Tried::default();

@@ -129,7 +129,8 @@ impl<'a> Lane<'a> {
             options.lock_timeout.as_millis(),
             options.statement_timeout.as_millis()
         );
-        let all = [shared.task.session.clone(), vec![begin]].concat().join("; ");
+        // One may end in a comment.
+        let all = [shared.task.session.clone(), vec![begin]].concat().join("\n; ");
         connection.batch("preparing a worker's session", &all).await?;
         let session = connection.server_pid();
         shared.enters(session);

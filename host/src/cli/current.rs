@@ -37,7 +37,7 @@ impl Current {
         }
         let mut heads: Vec<_> = project.map.real_heads().map(|head| head.id.clone()).collect();
         heads.sort_unstable();
-        if self.check_heads && rows != heads {
+        if self.check_heads && (rows != heads || !standing.in_progress.is_empty()) {
             printer.talk("Database is not on all head revisions");
             return Ok(ExitCode::from(Code::Differs as u8));
         }

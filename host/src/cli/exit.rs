@@ -172,18 +172,22 @@ impl From<sql::settings::Error> for CliError {
 
 impl From<sql::Error> for CliError {
     fn from(error: sql::Error) -> Self {
-        let (code, kind) = match &error {
-            sql::Error::Connect(_) => (Code::Failed, "connect"),
-            sql::Error::Lost { .. } => (Code::Unknown, "connection_lost"),
-            sql::Error::Refused { .. } => (Code::Failed, "database"),
-            sql::Error::Locked { .. } => (Code::Lock, "lock_timeout"),
-            sql::Error::LockLost => (Code::Failed, "lock_lost"),
-            sql::Error::Pooler => (Code::Failed, "pooler"),
-            sql::Error::TooOld(_) => (Code::Failed, "server_version"),
-            sql::Error::ReadOnly(_) => (Code::Failed, "read_only"),
-            sql::Error::Stopped(_) => (Code::Failed, "stopped"),
-        };
+        let (code, kind) = of_sql(&error);
         Self::of(code, kind, &error).maybe_hint(error.hint())
+    }
+}
+
+fn of_sql(error: &sql::Error) -> (Code, &'static str) {
+    match error {
+        sql::Error::Connect(_) => (Code::Failed, "connect"),
+        sql::Error::Lost { .. } => (Code::Unknown, "connection_lost"),
+        sql::Error::Refused { .. } => (Code::Failed, "database"),
+        sql::Error::Locked { .. } => (Code::Lock, "lock_timeout"),
+        sql::Error::LockLost => (Code::Failed, "lock_lost"),
+        sql::Error::Pooler => (Code::Failed, "pooler"),
+        sql::Error::TooOld(_) => (Code::Failed, "server_version"),
+        sql::Error::ReadOnly(_) => (Code::Failed, "read_only"),
+        sql::Error::Stopped(_) => (Code::Failed, "stopped"),
     }
 }
 
@@ -302,16 +306,22 @@ fn of_step(step: &runner::StepFailure) -> CliError {
         }
         Failure::Unanswerable(_) => error.kind = "reads_in_script",
         Failure::Connection(cause) => {
-            error.code = Code::Unknown;
-            error.kind = "connection_lost";
+            (error.code, error.kind) = of_sql(cause);
             error.hint = cause.hint();
         }
         Failure::Diverged(_) => {
             error.kind = "diverged";
+            let by_hand = match step.direction {
+                graph::Direction::Downgrade => {
+                    "or finish by hand and stamp the revision before it: wmigrate stamp …".to_owned()
+                }
+                graph::Direction::Upgrade | graph::Direction::Stamp => format!(
+                    "or take it back: wmigrate downgrade -1; or finish by hand and say so: wmigrate stamp {}",
+                    step.revision
+                ),
+            };
             error.hint = Some(format!(
-                "put back what the revision's steps depend on (its code, what it reads, `-x`) and run the same command again; \
-                 or take it back: wmigrate downgrade -1; or finish by hand and say so: wmigrate stamp {}",
-                step.revision
+                "put back what the revision's steps depend on (its code, what it reads, `-x`) and run the same command again; {by_hand}"
             ));
         }
         Failure::Journal(_) => {
@@ -394,6 +404,13 @@ fn hint_of(record: &crate::bindings::SqlError, granted: Option<&Granted>) -> Opt
         "42501" => "the role lacks this right; grant it, or run with a role that has it",
         "42883" if record.message.contains("binary output") => "cast the column to text: `column::text`",
         "53100" => "the server's disk is full",
+        "25001" => {
+            "the server wants it outside of a transaction, and wmigrate does not know how to tell afterwards whether it was done: \
+             run it by hand, before or after"
+        }
+        "2D000" => {
+            "a procedure that commits has no place in a revision: let the revision be durable and its steps be statements"
+        }
         _ => return None,
     };
     Some(hint.to_owned())
@@ -419,7 +436,7 @@ pub(super) fn hint_of_halted(halted: &Halted) -> String {
         }
         Cause::Cancelled(_) => {
             format!(
-                "to go on: wmigrate backfill resume {job}, then the same command again; to undo: wmigrate downgrade -1"
+                "to go on: wmigrate backfill resume {job}, then the same command again; to undo a half-done upgrade: wmigrate downgrade -1"
             )
         }
         Cause::Changed => format!(

@@ -158,10 +158,14 @@ pub(super) fn run(global: &Global, printer: &Printer, args: &RunArgs, decide: De
     let settings = project.settings(global, printer)?;
     block_on(async {
         let (connection, standing) = project.connect_to_run(&settings, limits).await?;
-        let plan = decide(&project.map, &standing.rows, half_done(&standing).as_ref())?;
-        if plan.steps.is_empty() {
-            report_json(printer, &plan, &[], &standing.rows);
-            return Ok(());
+        match decide(&project.map, &standing.rows, half_done(&standing).as_ref()) {
+            Ok(plan) if plan.steps.is_empty() => {
+                report_json(printer, &plan, &[], &standing.rows);
+                return Ok(());
+            }
+            // Somebody may be at it this very moment: who holds the lock decides.
+            Ok(_) | Err(graph::Error::HalfDone { .. }) => {}
+            Err(error) => return Err(error.into()),
         }
         if let Some(reason) = standing.read_only {
             return Err(crate::sql::Error::ReadOnly(reason).into());
@@ -228,13 +232,18 @@ impl<'a> Job<'a> {
         }
         // While we waited, whoever had the lock may have done the work.
         let standing = state::read(&connection, schema).await?;
-        let plan = decide(&self.project.map, &standing.rows, half_done(&standing).as_ref())?;
+        let plan = decide(&self.project.map, &standing.rows, half_done(&standing).as_ref());
+        let plan = lock::release_after_error(&connection, key, plan).await.map_err(|error| {
+            let mut error = CliError::from(error);
+            error.standing = Some(standing_line(&standing, &[], self.args.dry_run, &Fate::Kept));
+            error
+        })?;
         if plan.steps.is_empty() {
             lock::release(&connection, key).await?;
             report_json(&self.printer, &plan, &[], &standing.rows);
             return Ok(());
         }
-        let checked = self.check(&plan, &connection, standing.exists).await;
+        let checked = self.check(&plan, &connection, &standing).await;
         lock::release_after_error(&connection, key, checked).await.map_err(|mut error| {
             error.standing = Some(standing_line(&standing, &[], self.args.dry_run, &Fate::Kept));
             error
@@ -255,16 +264,30 @@ impl<'a> Job<'a> {
     }
 
     /// Everything that can be known to be wrong before anything runs.
-    async fn check(&self, plan: &Plan, connection: &Connection, exists: bool) -> Result<(), CliError> {
+    async fn check(&self, plan: &Plan, connection: &Connection, standing: &Standing) -> Result<(), CliError> {
         refuse_irreversible(&self.project.map, plan)?;
         self.components.check(plan, self.args.together())?;
-        if !exists || self.args.allow_changed {
+        self.refuse_without_journal(standing)?;
+        if !standing.exists || self.args.allow_changed {
             return Ok(());
         }
         let ran = log::digests(connection, self.project.schema()).await?;
         let applied = self.project.map.applied(&state::read(connection, self.project.schema()).await?.rows)?;
         self.components.check_applied(&ran, applied.iter().map(|revision| revision.id.as_str()))?;
         Ok(())
+    }
+
+    /// A half-done revision that is not durable any more would do all its steps again.
+    fn refuse_without_journal(&self, standing: &Standing) -> Result<(), CliError> {
+        let Some(half) = half_done(standing) else { return Ok(()) };
+        if self.components.job(&half.revision).is_durable() {
+            return Ok(());
+        }
+        let message = format!(
+            "revision `{}` is half-way, and its file does not say `transaction = \"none\"` any more: its steps would be done twice",
+            half.revision
+        );
+        Err(CliError::new(Code::Failed, "diverged", message).hint("put the line back, and run the same command again"))
     }
 
     fn runtimes(&self) -> Arc<Runtimes> {

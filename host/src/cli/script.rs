@@ -129,7 +129,14 @@ fn text(project: &Project, args: &RunArgs, plan: &Plan, scripts: Vec<Script>) ->
         };
         let ended = |statement: &String| [format!("{statement};"), String::new()];
         lines.extend(before.iter().flat_map(ended));
-        lines.extend([title, String::new()]);
+        lines.push(title);
+        if durable {
+            lines.push(
+                "-- Each statement is committed by itself: stop at the first error (psql -v ON_ERROR_STOP=1)."
+                    .to_owned(),
+            );
+        }
+        lines.push(String::new());
         lines.extend(after.iter().flat_map(ended));
     }
     if args.single_transaction {

@@ -32,11 +32,11 @@ impl Signals {
                     _ = terminate.recv() => signals.terminated.store(true, Ordering::Relaxed),
                 }
                 if signals.interrupt.stop_after_step() {
-                    printer.alarm("stopping now: cancelling the statement and rolling the revision back");
+                    printer.alarm("stopping now: cancelling the statement; what it did is rolled back");
                     signals.interrupt.stop_now(cancel.cancel()).await;
                 } else {
                     printer.alarm(
-                        "stopping after the running revision; the same signal again stops now and rolls it back",
+                        "stopping after the running revision (of a durable one, after its step); the same signal again stops now",
                     );
                 }
             }

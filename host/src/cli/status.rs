@@ -88,7 +88,8 @@ impl Status {
             }
             printer.lines(lines);
         }
-        let differs = self.exit_code && (!pending.is_empty() || !unknown.is_empty());
+        let moving = !standing.in_progress.is_empty();
+        let differs = self.exit_code && (!pending.is_empty() || !unknown.is_empty() || moving);
         Ok(if differs { ExitCode::from(Code::Differs as u8) } else { ExitCode::SUCCESS })
     }
 }

@@ -1,6 +1,7 @@
 //! A backfill as a step: the job begins with the step's row of the journal and ends with it; what lies between is in the job's own
 //! tables, so that other processes can share the work.
 
+use super::outside::Whose;
 use super::{About, Answer, Error, Steps, differs, encoded, recorded_answer};
 use crate::backfill::{self, Ended, Order, Spec, Target, Task, Transform, Watch, shown_key};
 use crate::bindings::SqlError;
@@ -97,7 +98,7 @@ impl Steps {
     }
 
     async fn begin_backfill(&mut self, step: &journal::Step, spec: &Spec) -> Result<(), Error> {
-        self.prepare_session().await?;
+        self.prepare_session(Whose::Revision).await?;
         let target = Target::find(self.connection_mut()?, spec).await.map_err(told)?;
         let last = target.last(self.connection()?).await.map_err(told)?;
         let About { schema, revision, direction, digest, .. } = self.about.clone();
@@ -136,7 +137,7 @@ impl Steps {
         transform: Option<Arc<dyn Transform>>,
         watch: &Watch,
     ) -> Result<Answer, Error> {
-        self.prepare_session().await?;
+        self.prepare_session(Whose::Revision).await?;
         let About { schema, revision, direction, digest, crew, .. } = self.about.clone();
         let ours = format!(
             "NOT closed AND revision = {} AND direction = {} AND name = {}",

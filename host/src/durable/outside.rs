@@ -6,6 +6,7 @@ use crate::bindings::SqlError;
 use crate::sql::outside::{Indexed, Outside};
 use crate::sql::{CallError, Connection, GuestLimits, RESET, host_error, quote_literal};
 use crate::state::journal::{self, StepState};
+use std::sync::atomic::Ordering;
 use tokio_postgres::error::SqlState;
 
 /// What a statement has come to.
@@ -26,15 +27,27 @@ impl Steps {
         call: &Call<'_>,
         limits: GuestLimits,
     ) -> Result<Answer, Error> {
+        let before = match self.look_before(outside, call, limits).await {
+            Ok(before) => before,
+            Err(error) => return Err(self.refused(step, error)),
+        };
+        step.state = StepState::Begun;
+        step.note = Some(before.join(" "));
+        self.record_alone(&step).await.map_err(ours)?;
+        self.run_outside(step, outside, call.statement()).await
+    }
+
+    async fn look_before(
+        &mut self,
+        outside: Outside<'_>,
+        call: &Call<'_>,
+        limits: GuestLimits,
+    ) -> Result<Vec<String>, Error> {
         if let Call::Execute(statement, values) = *call {
             crate::sql::fits(statement, values, limits).map_err(told)?;
         }
-        self.prepare_session().await?;
-        let before = before(self.connection()?, outside).await.map_err(told)?;
-        step.state = StepState::Begun;
-        step.note = Some(before.join(" "));
-        self.record_alone(&step).await?;
-        self.run_outside(step, outside, call.statement()).await
+        self.prepare_session(Whose::Revision).await?;
+        before(self.connection()?, outside).await.map_err(told)
     }
 
     /// The same where an earlier run may have done it.
@@ -46,8 +59,7 @@ impl Steps {
         call: &Call<'_>,
     ) -> Result<Answer, Error> {
         step.note = note;
-        self.prepare_session().await?;
-        match settle(self.connection()?, outside, &noted(&step)).await.map_err(told)? {
+        match self.settled(outside, &step).await? {
             End::Done => self.done_outside(step).await,
             End::Again if (self.about.stop)() => Err(Error::Stopped),
             End::Again => self.run_outside(step, outside, call.statement()).await,
@@ -60,7 +72,7 @@ impl Steps {
         outside: Outside<'_>,
         statement: &str,
     ) -> Result<Answer, Error> {
-        self.prepare_session().await?;
+        self.prepare_session(Whose::Revision).await?;
         let ran = match self.connection()?.run(statement).await {
             Ok(_) => verify(self.connection()?, outside).await,
             Err(error) => Err(error),
@@ -74,22 +86,35 @@ impl Steps {
                 self.connection = None;
                 Err(Error::Fatal(error))
             }
+            // To clear up may wait for the very session that the statement waited for. The journal says that it has begun,
+            // and the next run clears up.
+            Err(CallError::Guest(_)) if self.about.crew.stop_now.load(Ordering::Relaxed) => Err(Error::Stopped),
             Err(CallError::Guest(mut record)) => {
                 record.fields.push(("statement".to_owned(), step.statement.clone().unwrap_or_default()));
                 // What is left of it must not stay; where it does, the journal still says that it has begun.
-                self.prepare_session().await?;
-                settle(self.connection()?, outside, &noted(&step)).await.map_err(told)?;
-                self.forget(&step).await?;
-                Err(self.refused(step, Error::Guest(record)))
+                match self.settled(outside, &step).await? {
+                    // The error came when all was done, or clearing up has done the rest.
+                    End::Done => self.done_outside(step).await,
+                    End::Again => {
+                        self.forget(&step).await.map_err(ours)?;
+                        Err(self.refused(step, Error::Guest(record)))
+                    }
+                }
             }
         }
+    }
+
+    /// What became of it, after clearing up. What the server says against that is not the revision's to handle.
+    async fn settled(&mut self, outside: Outside<'_>, step: &journal::Step) -> Result<End, Error> {
+        self.prepare_session(Whose::Host).await?;
+        settle(self.connection()?, outside, &noted(step)).await.map_err(told).map_err(ours)
     }
 
     async fn done_outside(&mut self, mut step: journal::Step) -> Result<Answer, Error> {
         let answer = Answer::Count(0);
         step.state = StepState::Done;
         step.result = Some(encoded(&answer)?);
-        self.record_alone(&step).await?;
+        self.record_alone(&step).await.map_err(ours)?;
         Ok(answer)
     }
 
@@ -100,15 +125,42 @@ impl Steps {
         self.commit(transaction, &[statement]).await
     }
 
-    /// The session as a new one would be, with the revision's settings. `lock_timeout` is off: what these statements wait for
-    /// is mostly the end of other transactions, and nobody queues behind them meanwhile.
-    pub(super) async fn prepare_session(&mut self) -> Result<(), Error> {
-        let timeout = self.about.begin.statement_timeout.as_millis();
+    /// The session as a new one would be, with the revision's settings, which name what it means. `lock_timeout` is off: what these
+    /// statements wait for is mostly the end of other transactions, and nobody queues behind them meanwhile. No setting of the server
+    /// ends the session for the time that one takes.
+    pub(super) async fn prepare_session(&mut self, whose: Whose) -> Result<(), Error> {
+        let timeout = match whose {
+            Whose::Revision => self.about.begin.statement_timeout.as_millis(),
+            Whose::Host => 0,
+        };
         let host = format!(
-            "{RESET}; SET lock_timeout = 0; SET statement_timeout = {timeout}; SET idle_in_transaction_session_timeout = 0"
+            "SELECT pg_catalog.set_config(s.name, CASE s.name WHEN 'statement_timeout' THEN '{timeout}' ELSE '0' END, false) \
+             FROM pg_catalog.pg_settings s WHERE s.name IN ('lock_timeout', 'statement_timeout', 'transaction_timeout', \
+             'idle_session_timeout', 'idle_in_transaction_session_timeout')"
         );
-        let all = [vec![host], self.settings.clone()].concat().join("; ");
-        self.connection()?.batch("preparing the session", &all).await.map_err(Error::Fatal)
+        let settings = self.settings.clone();
+        let all = match whose {
+            // A timeout that the revision sets is meant for its statements.
+            Whose::Revision => [vec![RESET.to_owned(), host], settings].concat(),
+            Whose::Host => [vec![RESET.to_owned()], settings, vec![host]].concat(),
+        };
+        self.connection()?.batch("preparing the session", &super::joined(&all)).await.map_err(Error::Fatal)
+    }
+}
+
+/// Whose statements a session is prepared for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    Revision,
+    Host,
+}
+
+/// An error while a step has begun and is not done is none that the revision could handle: its next call would take the step's
+/// place.
+fn ours(error: Error) -> Error {
+    match error {
+        Error::Guest(record) => Error::Journal(record),
+        error => error,
     }
 }
 
@@ -133,13 +185,28 @@ async fn before(connection: &Connection, outside: Outside<'_>) -> Result<Vec<Str
         Outside::Reindex { what, name } => {
             Ok(leftovers(connection, what, name).await?.into_iter().map(|index| index.oid).collect())
         }
-        Outside::CreateIndex { name: None, .. }
-        | Outside::DropIndex { .. }
-        | Outside::Detach { .. }
-        | Outside::Vacuum
-        | Outside::Cluster
-        | Outside::Server(_) => Ok(Vec::new()),
+        Outside::DropIndex { name } => Ok(oid_of(connection, name).await?.into_iter().collect()),
+        Outside::Detach { .. } if connection.server_version() < DETACH_SINCE => {
+            let message = "`DETACH PARTITION … CONCURRENTLY` is there from PostgreSQL 14 on".to_owned();
+            Err(CallError::Guest(host_error("database", &SqlState::FEATURE_NOT_SUPPORTED, message, None)))
+        }
+        Outside::Detach { table, partition } => {
+            let attached = detaching(connection, table, partition).await?.is_some();
+            Ok(attached.then(|| "attached".to_owned()).into_iter().collect())
+        }
+        Outside::CreateIndex { name: None, .. } | Outside::Vacuum | Outside::Cluster | Outside::Server(_) => {
+            Ok(Vec::new())
+        }
     }
+}
+
+/// The version with `DETACH PARTITION … CONCURRENTLY`.
+const DETACH_SINCE: u32 = 140_000;
+
+async fn oid_of(connection: &Connection, name: &str) -> Result<Option<String>, CallError> {
+    let statement = format!("SELECT pg_catalog.to_regclass({})::oid::text", quote_literal(name));
+    let (_, rows) = connection.raw_rows(&statement).await?;
+    Ok(rows.first().and_then(|row| row.get(0)))
 }
 
 /// Finds out what became of a statement that began, and removes what it left half-done.
@@ -155,9 +222,22 @@ async fn settle(connection: &Connection, outside: Outside<'_>, before: &[String]
             Some(_) | None => Ok(End::Again),
         },
         Outside::DropIndex { name } => {
-            let gone =
-                one(connection, &format!("SELECT pg_catalog.to_regclass({}) IS NULL", quote_literal(name))).await?;
-            Ok(if gone { End::Done } else { End::Again })
+            // Without one there was nothing to drop, and the statement says so once more.
+            let Some(oid) = before.first() else { return Ok(End::Again) };
+            let there = format!("SELECT count(*) > 0 FROM pg_catalog.pg_class WHERE oid = {oid}");
+            if !one(connection, &there).await? {
+                return Ok(End::Done);
+            }
+            // The name may mean another index by now, which nobody wanted to drop.
+            match oid_of(connection, name).await? {
+                Some(now) if now == *oid => Ok(End::Again),
+                Some(_) | None => {
+                    let message = format!("`{name}` is not the index any more that it was when this step began");
+                    let hint = "give the index its name back, or drop it by hand".to_owned();
+                    let state = &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE;
+                    Err(CallError::Guest(host_error("database", state, message, Some(hint))))
+                }
+            }
         }
         Outside::Reindex { what, name } => {
             for index in leftovers(connection, what, name).await? {
@@ -168,6 +248,8 @@ async fn settle(connection: &Connection, outside: Outside<'_>, before: &[String]
             Ok(End::Again)
         }
         Outside::Detach { table, partition } => match detaching(connection, table, partition).await? {
+            // One that never was a partition is not done, but wrong.
+            None if before.is_empty() => Ok(End::Again),
             None => Ok(End::Done),
             Some(false) => Ok(End::Again),
             Some(true) => {
@@ -185,9 +267,16 @@ async fn settle(connection: &Connection, outside: Outside<'_>, before: &[String]
 async fn verify(connection: &Connection, outside: Outside<'_>) -> Result<(), CallError> {
     let Outside::CreateIndex { name: Some(name), on } = outside else { return Ok(()) };
     match index_on(connection, name, on).await? {
+        Some(index) if !index.is_on_table => Err(CallError::Guest(elsewhere(&index.shown, on))),
         Some(index) if !index.valid => Err(CallError::Guest(invalid(&index.shown))),
         Some(_) | None => Ok(()),
     }
+}
+
+fn elsewhere(found: &str, table: &str) -> SqlError {
+    let message = format!("{found} was there before and is no index of {table}");
+    let hint = "give the new index another name".to_owned();
+    host_error("database", &SqlState::DUPLICATE_TABLE, message, Some(hint))
 }
 
 fn invalid(index: &str) -> SqlError {
@@ -232,19 +321,20 @@ async fn leftovers(connection: &Connection, what: Indexed, name: Option<&str>) -
         ),
         Indexed::Table => format!(
             "SELECT pg_catalog.to_regclass({named})::oid \
-             UNION SELECT p.relid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass({named})) p \
-             UNION SELECT r.reltoastrelid FROM pg_catalog.pg_class r WHERE r.oid = pg_catalog.to_regclass({named})"
+             UNION SELECT p.relid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass({named})) p"
         ),
         Indexed::Schema => format!(
             "SELECT r.oid FROM pg_catalog.pg_class r WHERE r.relnamespace = pg_catalog.to_regnamespace({named})"
         ),
         Indexed::Database | Indexed::System => "SELECT r.oid FROM pg_catalog.pg_class r".to_owned(),
     };
+    // The indexes of what is stored out of line are rebuilt with a table's own.
     let statement = format!(
-        "SELECT c.oid::text, pg_catalog.format('%I.%I', n.nspname, c.relname), false, true \
+        "WITH t AS ({table}) SELECT c.oid::text, pg_catalog.format('%I.%I', n.nspname, c.relname), false, true \
          FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$' AND i.indrelid IN ({table}) ORDER BY c.oid"
+         WHERE NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$' AND i.indrelid IN (SELECT * FROM t \
+         UNION SELECT r.reltoastrelid FROM pg_catalog.pg_class r WHERE r.oid IN (SELECT * FROM t)) ORDER BY c.oid"
     );
     indexes(connection, &statement).await
 }

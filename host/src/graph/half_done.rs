@@ -27,9 +27,14 @@ pub fn upgrade(map: &Map, rows: &[String], half: Option<&HalfDone>, target: &str
 /// it had arrived.
 pub fn downgrade(map: &Map, rows: &[String], half: Option<&HalfDone>, target: &str) -> Result<Plan, Error> {
     let Some(half) = half else { return plan::downgrade(map, rows, target) };
-    if half.direction == Direction::Downgrade {
-        return first(map, rows, plan::downgrade(map, rows, target)?, half);
+    let arrived_once = map.applied(rows)?.iter().any(|revision| revision.id == half.revision);
+    if arrived_once {
+        return match half.direction {
+            Direction::Downgrade => first(map, rows, plan::downgrade(map, rows, target)?, half),
+            Direction::Upgrade | Direction::Stamp => Err(refused(half)),
+        };
     }
+    // Half-way up, or half-way back from there.
     let up = plan::upgrade(map, rows, &half.revision)?;
     let [arrival] = up.steps.as_slice() else { return Err(refused(half)) };
     let mut arrived = rows.to_vec();
@@ -113,6 +118,16 @@ mod tests {
         check("c d", "m", "-1", "m | c d");
         check("", "a", "-1", "a | ");
         check("", "a", "base", "a | ");
+    }
+
+    #[test]
+    fn taking_it_back_goes_on_after_an_interruption() {
+        let half = HalfDone { revision: "c".to_owned(), direction: Direction::Downgrade };
+        let down = |target: &str| shown(downgrade(&map(GRAPH), &rows("b"), Some(&half), target));
+        assert_eq!(down("-1"), "c | b");
+        assert_eq!(down("base"), "c; b -b +a; a -a | ");
+        let up = shown(upgrade(&map(GRAPH), &rows("b"), Some(&half), "c"));
+        assert_eq!(up, "revision `c` is half-way down, and this would leave it there");
     }
 
     #[test]

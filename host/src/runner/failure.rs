@@ -140,7 +140,7 @@ impl Error {
             | Self::Interrupted => return false,
         };
         let error = match &step.failure {
-            Failure::Returned(error) | Failure::Swallowed(Some(error)) => error,
+            Failure::Returned(error) | Failure::Swallowed(Some(error)) | Failure::Journal(error) => error,
             Failure::Swallowed(None)
             | Failure::Limit(_)
             | Failure::Trap { .. }
@@ -148,7 +148,6 @@ impl Error {
             | Failure::Connection(_)
             | Failure::Ended
             | Failure::Diverged(_)
-            | Failure::Journal(_)
             | Failure::Backfill(_)
             | Failure::Stopped => return false,
         };

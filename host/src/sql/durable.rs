@@ -23,10 +23,24 @@ pub fn check(statement: &str) -> Result<(), Refused> {
         }
         Some(_) | None => {}
     }
+    if calls_set_config(statement) {
+        return refused(
+            "set_config",
+            "the setting is gone with its statement",
+            "write `SET`: it counts for the statements that follow, also after a crash",
+        );
+    }
     let mut words = Words::new(statement);
     words.skip_semicolons();
     if words.skip("set") {
-        if words.skip("local") || words.skip("constraints") {
+        if words.skip("constraints") {
+            return refused(
+                "SET CONSTRAINTS",
+                "each statement is a transaction of its own, whose constraints are checked at its end",
+                "leave it out",
+            );
+        }
+        if words.skip("local") {
             return refused(
                 "SET LOCAL",
                 "the transaction that it is for ends with it",
@@ -59,6 +73,18 @@ pub fn check(statement: &str) -> Result<(), Refused> {
     Ok(())
 }
 
+/// Whether a statement makes a setting with a function. What a function's body does is not seen.
+fn calls_set_config(statement: &str) -> bool {
+    let mut words = Words::new(statement);
+    while let Some(token) = words.peek() {
+        if token.is("set_config") {
+            return true;
+        }
+        words.step();
+    }
+    false
+}
+
 /// Whether a statement is a setting of the session: it changes nothing in the database, and counts for what follows.
 #[must_use]
 pub fn is_setting(statement: &str) -> bool {
@@ -77,7 +103,9 @@ mod tests {
             assert_eq!(check(statement).err().map(|refused| refused.what), expected, "{statement}");
         };
         check("SET LOCAL lock_timeout = 1", Some("SET LOCAL"));
-        check("SET CONSTRAINTS ALL DEFERRED", Some("SET LOCAL"));
+        check("SET CONSTRAINTS ALL DEFERRED", Some("SET CONSTRAINTS"));
+        check("SELECT pg_catalog.set_config('search_path', 't', false)", Some("set_config"));
+        check("SELECT 'set_config'", None);
         check("SET ROLE app", Some("SET ROLE"));
         check("set session role app", Some("SET ROLE"));
         check("SET SESSION AUTHORIZATION app", Some("SET ROLE"));

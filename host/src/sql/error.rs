@@ -79,7 +79,7 @@ impl Error {
             Self::Refused { doing, error } => match error.sqlstate.as_str() {
                 "42501" if !doing.starts_with("creating") => Some(
                     "the role needs USAGE on wmigrate's schema, SELECT, INSERT, UPDATE and DELETE on its table `version`, \
-                     SELECT and INSERT on its table `log`: see `ensure_version` in docs/commands.md"
+                     SELECT and INSERT on its table `log`, SELECT on its table `journal`: see `ensure_version` in docs/commands.md"
                         .to_owned(),
                 ),
                 "42501" => Some(

@@ -103,7 +103,11 @@ pub(super) fn create_procedure(schema: &str) -> String {
 #[must_use]
 pub fn statement(schema: &str, revision: &str, direction: &str, step: &Step, proof: &Proof) -> String {
     let optional = |text: Option<&str>| text.map_or_else(|| "NULL".to_owned(), quote_literal);
-    let hex = |bytes: &Vec<u8>| format!("'\\x{}'", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    // Whatever the revision has set about backslashes.
+    let hex = |bytes: &Vec<u8>| {
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("pg_catalog.decode('{digits}', 'hex')")
+    };
     format!(
         "CALL {}.step({}, {}, {}, {}, {}, {}, {}, {}, {}, {})",
         quote_identifier(schema),
@@ -161,14 +165,15 @@ pub async fn read(connection: &Connection, schema: &str, revision: &str, directi
         .collect())
 }
 
-/// The query for revisions that have begun and not ended.
+/// The query for revisions that have begun and not ended. One whose first step failed has done nothing.
 pub(super) fn query_in_progress(schema: &str) -> String {
     let name = quote_identifier(schema);
     format!(
-        "SELECT revision, direction, count(*) FILTER (WHERE step > 0 AND state <> 'begun'), \
-         (pg_catalog.array_agg(statement ORDER BY step DESC))[1], \
+        "SELECT j.revision, j.direction, count(*) FILTER (WHERE step > 0 AND state <> 'begun'), \
+         (SELECT l.statement FROM {name}.journal l WHERE l.revision = j.revision AND l.direction = j.direction \
+         ORDER BY l.step DESC LIMIT 1), \
          pg_catalog.to_char(min(at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') \
-         FROM {name}.journal GROUP BY revision, direction ORDER BY min(at)"
+         FROM {name}.journal j GROUP BY j.revision, j.direction HAVING max(step) > 0 ORDER BY min(at)"
     )
 }
 
