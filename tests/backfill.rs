@@ -401,8 +401,11 @@ fn pause_resume_and_cancel() {
     project.ok(["downgrade", "-1"]);
     assert_eq!(project.psql("SELECT count(*) FROM people WHERE v = 0 AND first IS NULL"), "20000");
     assert_eq!(project.psql("SELECT count(*) FROM wmigrate.backfill_job WHERE NOT closed"), "0");
-    project.psql("UPDATE people SET v = 0");
     assert_says(&project.wmigrate(["backfill", "pause"]), 1, &["no backfill is open"]);
+    for command in ["resume", "work"] {
+        assert_says(&project.wmigrate(["backfill", command, "1"]), 1, &["there is no backfill with the number 1"]);
+    }
+    assert_eq!(project.psql("SELECT count(*) FROM people WHERE v = 0 AND first IS NULL"), "20000");
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn none_of_them_changes_a_row() {
     let project = people(10);
     let text = GUEST.trim_start_matches(|c| c != '\n');
     project.revision("a1", "hostile", "rs", &format!("{}{text}", front_matter("//", "a1", "", "hostile", DURABLE)));
-    let limits = ["--transform-cpu", "300 ms", "--memory", "32 MiB", "--log-size", "1 MiB"];
+    let limits = ["--transform-cpu", "2 s", "--memory", "32 MiB", "--log-size", "1 MiB"];
     for (how, text) in [
         ("no-columns", "the transform returned 0 columns, and `output` has 2"),
         ("too-many-columns", "the transform returned 3 columns, and `output` has 2"),
@@ -31,7 +31,7 @@ fn none_of_them_changes_a_row() {
         ("asks-backfill", "a transform called the host"),
         ("asks-time", "a transform called the host"),
         ("panics", "the transform trapped: unreachable code"),
-        ("loops", "the transform was ended: it ran longer than its limit of 30ms"),
+        ("loops", "the transform was ended: it ran longer than its limit of 200ms"),
         ("grows", "the transform was ended: it asked for more memory than its limit of 32 MiB"),
         ("recurses", "the transform was ended: it needed more stack than its limit"),
         ("floods", "the transform was ended: it logged more than its limit of 1 MiB"),

@@ -42,20 +42,22 @@ fn specifications_that_make_no_sense() {
             "table: \"people\", set: \"v = 1\", where: \"true) OR (true\"",
             &["it closes a parenthesis that it does not open"],
         ),
+        ("table: \"people\", set: \"v = 1, id = id + 1\"", &["`\"id\"` is part of the key and cannot be written"]),
         ("table: \"people\", set: \"nope = 1\"", &["column \"nope\" of relation \"people\" does not exist"]),
         ("table: \"people\", set: \"v = 1\", batchMax: 1000000", &["`batch-max` is over 100000"]),
     ] {
         refused(&project, &update(spec), 1, texts);
         assert_eq!(project.psql("SELECT count(*) FROM people WHERE v = 0"), "10", "{spec}");
-        project.ok(["downgrade", "-1"]);
+        // Where it had begun, it is taken back.
+        project.wmigrate(["downgrade", "-1"]);
     }
     let run = |output: &str| module(output, "", SPLIT);
     refused(&project, &run("[\"id\"]"), 1, &["`id` is part of the key and cannot be written"]);
-    project.ok(["downgrade", "-1"]);
+    project.wmigrate(["downgrade", "-1"]);
     refused(&project, &run("[\"first\", \"first\"]"), 1, &["`first` stands twice in `output`"]);
-    project.ok(["downgrade", "-1"]);
+    project.wmigrate(["downgrade", "-1"]);
     refused(&project, &run("[\"nope\"]"), 1, &["table `people` has no column `nope`"]);
-    project.ok(["downgrade", "-1"]);
+    project.wmigrate(["downgrade", "-1"]);
     refused(&project, &run("[]"), 1, &["`output` is empty"]);
 }
 

@@ -354,6 +354,7 @@ pub const CASES: &[Case] = &[
          at line 9 column 1 in:
          DO $$ BEGIN COMMIT; END $$
          caused by: PL/pgSQL function inline_code_block line 1 at COMMIT
+         hint: write what it does as statements; in a durable revision each of them is committed by itself
          the database is at `2b00`; nothing was changed",
     ),
     case(

@@ -4,7 +4,7 @@
 //! sits on a session of its own, which asks how the job stands; where that is lost, the workers stop.
 
 use super::lane;
-use super::throttle::{Pressure, Signs, Throttle};
+use super::throttle::{Pressure, SILENCE, Signs, Throttle};
 use super::{Error, Progress, Spec, Target, Transform, Watch};
 use crate::sql::{self, Connection, Settings};
 use crate::state::backfill::{self as jobs, Extent};
@@ -72,7 +72,8 @@ pub(super) struct Shared {
     pub(super) size: AtomicU64,
     /// No further batch is begun.
     pub(super) stop: AtomicBool,
-    pressure: Mutex<Pressure>,
+    /// What the server's load asks for, and since when that is known.
+    pressure: Mutex<(Pressure, Instant)>,
     /// The server's processes that work for us.
     sessions: Mutex<Vec<i32>>,
     /// Microseconds that lanes have worked and waited.
@@ -86,7 +87,11 @@ impl Shared {
     }
 
     pub(super) fn pressure(&self) -> Pressure {
-        Self::lock(&self.pressure).clone()
+        let (pressure, since) = Self::lock(&self.pressure).clone();
+        if self.options.throttle.is_some() && since.elapsed() > SILENCE {
+            return Pressure { pause: Some("the server's load has not been told lately".to_owned()), half: None };
+        }
+        pressure
     }
 
     pub(super) fn enters(&self, session: i32) {
@@ -134,7 +139,7 @@ pub async fn work(task: Task, options: Options, control: &Connection, watch: &Wa
         options,
         task,
         stop: AtomicBool::new(false),
-        pressure: Mutex::default(),
+        pressure: Mutex::new((Pressure::default(), Instant::now())),
         sessions: Mutex::default(),
         worked: AtomicU64::new(0),
         waited: AtomicU64::new(0),
@@ -233,7 +238,7 @@ impl Watched {
         if let Some(signs) = &mut self.signs {
             let ours = Shared::lock(&self.shared.sessions).clone();
             let pressure = signs.look(control, &ours).await?;
-            *Shared::lock(&self.shared.pressure) = pressure;
+            *Shared::lock(&self.shared.pressure) = (pressure, Instant::now());
         }
         // To count the batches of a long job takes a while; that must not be what the server is busy with.
         if self.asked.is_none_or(|(at, took)| at.elapsed() >= took * SHARE) {

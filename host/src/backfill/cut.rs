@@ -79,7 +79,7 @@ async fn attempt(
     connection.batch("cutting batches", BEGIN).await?;
     let (_, rows) = connection
         .raw_rows(&format!(
-            "SELECT cut_key, cut_done, last_key, estimate::float8 FROM {name}.backfill_job WHERE id = {job} FOR UPDATE SKIP LOCKED"
+            "SELECT cut_key, cut_done, last_key, estimate::float8 FROM {name}.backfill_job WHERE id = {job} FOR NO KEY UPDATE SKIP LOCKED"
         ))
         .await?;
     let Some(row) = rows.first() else { return Ok(Cut::Busy) };

@@ -44,8 +44,9 @@ impl From<CallError> for Trouble {
 fn of_record(record: SqlError) -> Trouble {
     /// A lock that was not free, a deadlock, a serialisation failure, a statement that was cancelled.
     const AGAIN: [&str; 4] = ["55P03", "40P01", "40001", "57014"];
-    /// Classes of errors that a row's values cause: cardinality, data, constraints, checks of views, exceptions of triggers.
-    const ROWS: [&str; 5] = ["21", "22", "23", "44", "P0"];
+    /// Classes of errors that a row's values cause: cardinality, data, constraints, functions, checks of views, limits of the server
+    /// (a value too long for its index), exceptions of triggers.
+    const ROWS: [&str; 8] = ["21", "22", "23", "38", "39", "44", "54", "P0"];
     if record.kind != "database" {
         return Trouble::Stop(Error::Record(record));
     }

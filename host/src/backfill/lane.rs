@@ -10,13 +10,15 @@ use super::write::{Emptied, Writer};
 use super::{Error, pace, shown_key};
 use crate::bindings::SqlError;
 use crate::sql::lock::jittered;
-use crate::sql::{self, CallError, Connection, quote_identifier, quote_literal};
+use crate::sql::{self, CallError, Connection, host_error, quote_identifier, quote_literal};
 use crate::state::backfill as jobs;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
+use tokio_postgres::error::SqlState;
 
 /// A batch that is ours while its transaction lasts.
+#[derive(Clone)]
 struct Claimed {
     number: i64,
     range: Range,
@@ -38,6 +40,8 @@ pub(super) enum Left {
     Some,
     /// None.
     None,
+    /// Batches whose time has not come.
+    Paced,
     /// The job is halted.
     Halted,
     /// The job is not to go on.
@@ -125,7 +129,8 @@ impl<'a> Lane<'a> {
         let connection = Connection::open(&options.settings).await?;
         let begin = format!(
             "SET standard_conforming_strings = on; SET synchronous_commit = off; SET lock_timeout = {}; \
-             SET statement_timeout = {}; SET idle_in_transaction_session_timeout = 0",
+             SET statement_timeout = {}; SET idle_in_transaction_session_timeout = 0; \
+             SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3",
             options.lock_timeout.as_millis(),
             options.statement_timeout.as_millis()
         );
@@ -154,7 +159,11 @@ impl<'a> Lane<'a> {
             let begun = Instant::now();
             let pressure = self.shared.pressure();
             if pressure.pause.is_some() {
-                tokio::time::sleep(NAP).await;
+                // Somebody may have ended the job, or others its last batch.
+                if matches!(self.left().await?, Left::Over | Left::None) {
+                    return Ok(());
+                }
+                tokio::time::sleep(10 * NAP).await;
                 self.shared.note_wait(begun.elapsed());
                 continue;
             }
@@ -167,10 +176,12 @@ impl<'a> Lane<'a> {
                 }
                 continue;
             }
-            match self.left().await? {
+            let left = self.left().await?;
+            match left {
                 Left::Over | Left::None => return Ok(()),
-                Left::Halted => {
-                    tokio::time::sleep(4 * NAP).await;
+                // More is cut when the time of what is cut has come: what is known of the table then is newer.
+                Left::Halted | Left::Paced => {
+                    tokio::time::sleep(if left == Left::Halted { 4 * NAP } else { NAP }).await;
                     self.shared.note_wait(begun.elapsed());
                     continue;
                 }
@@ -201,15 +212,18 @@ impl<'a> Lane<'a> {
     /// What is to be expected where there was no batch to take.
     async fn left(&self) -> Result<Left, Error> {
         let statement = format!(
-            "SELECT j.state, j.cut_done AND NOT EXISTS (SELECT FROM {0}.backfill_batch b WHERE b.job = j.id AND b.state = 'open') \
+            "SELECT j.state, j.cut_done AND NOT EXISTS (SELECT FROM {0}.backfill_batch b WHERE b.job = j.id AND b.state = 'open'), \
+             EXISTS (SELECT FROM {0}.backfill_batch b WHERE b.job = j.id AND b.state = 'open' \
+             AND b.not_before > pg_catalog.clock_timestamp()) \
              FROM {0}.backfill_job j WHERE j.id = {1}",
             self.schema, self.shared.task.job
         );
         let rows = self.connection.query("asking for batches", &statement, &[]).await?;
-        Ok(match rows.first().map(|row| (row.get::<_, &str>(0), row.get::<_, bool>(1))) {
-            Some(("running", true)) => Left::None,
-            Some(("running", false)) => Left::Some,
-            Some(("paused", _)) => Left::Halted,
+        Ok(match rows.first().map(|row| (row.get::<_, &str>(0), row.get::<_, bool>(1), row.get::<_, bool>(2))) {
+            Some(("running", true, _)) => Left::None,
+            Some(("running", false, true)) => Left::Paced,
+            Some(("running", false, false)) => Left::Some,
+            Some(("paused", _, _)) => Left::Halted,
             Some(_) | None => Left::Over,
         })
     }
@@ -283,10 +297,7 @@ impl<'a> Lane<'a> {
                     Read::read(&self.connection, target, spec, &target.within(&range), spec.batch_max + 1).await?;
                 let fits = read.within_size().min(usize::try_from(spec.batch_max).unwrap_or(usize::MAX));
                 if fits < read.len() {
-                    read.truncate(fits);
-                    let key = read.key(target, fits - 1).map_err(|record| Trouble::Stop(Error::Record(record)))?;
-                    self.split(claimed.number, &key, &range).await?;
-                    range.upto = key;
+                    range.upto = self.shrink(claimed.number, &mut read, fits, &range).await?;
                 }
                 let rows = 0..read.len();
                 let checked = if read.len() == 0 {
@@ -327,6 +338,27 @@ impl<'a> Lane<'a> {
             [last, _] => Ok(Some(key_of(target, last)?)),
             _ => Ok(None),
         }
+    }
+
+    /// Ends a batch after its first `count` rows, and says with which key.
+    async fn shrink(&self, number: i64, read: &mut Read, count: usize, range: &Range) -> Result<Vec<String>, Trouble> {
+        let target = &self.shared.task.target;
+        let key = read.key(target, count - 1).map_err(|record| Trouble::Stop(Error::Record(record)))?;
+        // A row whose key was changed while its lock was waited for stands out of order, and is no end of anything.
+        let nth = target.nth_key(&self.shared.task.spec, range, count as u64, 1);
+        let (_, rows) = self.connection.raw_rows(&nth).await?;
+        let now = rows
+            .first()
+            .map(|row| key_of(target, row))
+            .transpose()
+            .map_err(|record| Trouble::Stop(Error::Record(record)))?;
+        if now.as_ref() != Some(&key) {
+            let message = "rows of the batch were moved while they were read".to_owned();
+            return Err(Trouble::Again(host_error("database", &SqlState::T_R_SERIALIZATION_FAILURE, message, None)));
+        }
+        read.truncate(count);
+        self.split(number, &key, range).await?;
+        Ok(key)
     }
 
     /// Ends a batch at `key`, and makes another one of what is above.
@@ -390,12 +422,20 @@ impl<'a> Lane<'a> {
         let begun = Instant::now();
         let shared = self.shared;
         let (target, spec) = (&shared.task.target, &shared.task.spec);
-        let read = Read::read(&self.connection, target, spec, &target.within(&claimed.range), u32::MAX.into()).await?;
-        // Held to the end, so that no two batches count on the same room; counted in a statement of its own, which sees
-        // what others did while the lock was waited for.
+        // Held to the end, so that no two batches count on the same room, and taken first, so that no row is locked while it is
+        // waited for; counted in a statement of its own, which sees what others did meanwhile.
         let job = shared.task.job;
         let lock = format!("SELECT 1 FROM {}.backfill_job WHERE id = {job} FOR NO KEY UPDATE", self.schema);
+        self.connection.run_all("SET LOCAL lock_timeout = 0").await?;
         self.connection.raw_rows(&lock).await?;
+        let timeout = shared.options.lock_timeout.as_millis();
+        self.connection.run_all(&format!("SET LOCAL lock_timeout = {timeout}")).await?;
+        let mut range = claimed.range.clone();
+        let mut read = Read::read(&self.connection, target, spec, &target.within(&range), spec.batch_max + 1).await?;
+        let fits = read.within_size().min(usize::try_from(spec.batch_max).unwrap_or(usize::MAX));
+        if fits < read.len() {
+            range.upto = self.shrink(claimed.number, &mut read, fits, &range).await?;
+        }
         let room = format!(
             "SELECT max_quarantine - (SELECT count(*) FROM {0}.backfill_quarantine WHERE job = {job}) \
              FROM {0}.backfill_job WHERE id = {job}",
@@ -409,7 +449,7 @@ impl<'a> Lane<'a> {
         let room = u64::try_from(room).unwrap_or(0);
         // Several parts share the transaction.
         let mut hands = Hands { emptied: Emptied::AtOnce, ..self.hands() };
-        let Careful { written, aside } = match hands.carefully(&read, &claimed.range, room).await {
+        let Careful { written, aside } = match hands.carefully(&read, &range, room).await {
             Ok(careful) => careful,
             Err(Trouble::Row(place, fault)) => {
                 let key = read.key(target, place).map_err(|record| Trouble::Stop(Error::Record(record)))?;
@@ -435,30 +475,66 @@ impl<'a> Lane<'a> {
         if tries >= TRIES {
             return Err(self.fail(Error::Record(record)).await);
         }
+        self.note_try(claimed, tries).await?;
+        if tries % HALVES_AFTER == 0 {
+            self.halve(&Claimed { tries, ..claimed.clone() }).await?;
+        }
+        let pause = jittered(Duration::from_millis(50) * (1 << tries.min(6)));
+        tokio::time::sleep(pause).await;
+        self.shared.note_wait(pause);
+        Ok(())
+    }
+
+    /// Holds a batch that had been ours, in a transaction: as it was, or not at all. Others may have had it meanwhile.
+    async fn hold(&self, claimed: &Claimed) -> Result<bool, CallError> {
+        self.connection.run_all(BEGIN).await?;
+        let statement = format!(
+            "SELECT 1 FROM {}.backfill_batch WHERE job = {} AND batch = {} AND state = 'open' AND tries = {} AND upto = {} FOR UPDATE",
+            self.schema,
+            self.shared.task.job,
+            claimed.number,
+            claimed.tries,
+            jobs::key(Some(&claimed.range.upto))
+        );
+        let (_, rows) = self.connection.raw_rows(&statement).await?;
+        Ok(!rows.is_empty())
+    }
+
+    async fn note_try(&self, claimed: &Claimed, tries: i32) -> Result<(), Error> {
         let noted = async {
-            self.connection
-                .run_all(&format!(
-                    "{BEGIN}; UPDATE {}.backfill_batch SET tries = {tries} WHERE job = {} AND batch = {} AND state = 'open'",
-                    self.schema, self.shared.task.job, claimed.number
-                ))
-                .await?;
-            if tries % HALVES_AFTER == 0
+            if self.hold(claimed).await? {
+                let (job, batch) = (self.shared.task.job, claimed.number);
+                self.connection
+                    .run_all(&format!(
+                        "UPDATE {}.backfill_batch SET tries = {tries} WHERE job = {job} AND batch = {batch}",
+                        self.schema
+                    ))
+                    .await?;
+            }
+            self.connection.run_all("COMMIT").await
+        };
+        self.undone(noted.await).await
+    }
+
+    async fn halve(&self, claimed: &Claimed) -> Result<(), Error> {
+        let halved = async {
+            if self.hold(claimed).await?
                 && let Some(middle) = self.middle(&claimed.range).await?
             {
                 self.split(claimed.number, &middle, &claimed.range).await?;
             }
             self.connection.run_all("COMMIT").await
         };
-        match noted.await {
-            Ok(()) => {}
-            Err(CallError::Fatal(error)) => return Err(Error::Fatal(error)),
-            // It is noted the next time.
-            Err(CallError::Guest(_)) => self.connection.batch("rolling back", "ROLLBACK").await?,
+        self.undone(halved.await).await
+    }
+
+    /// What could not be noted is noted the next time.
+    async fn undone(&self, done: Result<(), CallError>) -> Result<(), Error> {
+        match done {
+            Ok(()) => Ok(()),
+            Err(CallError::Fatal(error)) => Err(Error::Fatal(error)),
+            Err(CallError::Guest(_)) => Ok(self.connection.batch("rolling back", "ROLLBACK").await?),
         }
-        let pause = jittered(Duration::from_millis(50) * (1 << tries.min(6)));
-        tokio::time::sleep(pause).await;
-        self.shared.note_wait(pause);
-        Ok(())
     }
 
     /// The key in the middle of a range that has two rows or more.
@@ -503,6 +579,8 @@ impl<'a> Lane<'a> {
                 format!("row {}: {} (SQLSTATE {})", shown_key(key), record.message, record.sqlstate)
             }
         };
+        // A guest chooses the text, and the server takes no U+0000.
+        let reason = reason.replace('\0', "\u{fffd}");
         let schema = &self.shared.options.schema;
         match jobs::set_state(&self.connection, schema, self.shared.task.job, &["running"], "failed", Some(&reason))
             .await

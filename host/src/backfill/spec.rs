@@ -125,8 +125,11 @@ impl Spec {
         work: What,
         settings: &[(String, String)],
     ) -> Result<Self, SqlError> {
-        if name.is_empty() || name.chars().count() > NAME || name.contains('\0') {
-            return Err(usage(format!("the name of a backfill has 1 to {NAME} characters"), None));
+        if name.is_empty() || name.chars().count() > NAME || name.chars().any(char::is_control) {
+            return Err(usage(
+                format!("the name of a backfill has 1 to {NAME} characters, and no control characters"),
+                None,
+            ));
         }
         for part in condition.iter().chain(&key).chain([&table]) {
             one_piece(part, "`condition`, `key` or `table`")?;

@@ -4,6 +4,7 @@ use super::rows::key_of;
 use super::spec::{Spec, What};
 use super::{Error, usage};
 use crate::bindings::{Column, SqlError};
+use crate::sql::lex::{self, Lexer};
 use crate::sql::value::{self, Kind};
 use crate::sql::{Connection, quote_identifier, quote_literal};
 use tokio_postgres::Row;
@@ -100,7 +101,16 @@ impl Target {
             input: Vec::new(),
             estimate: table.get::<_, i64>(4).max(0),
         };
-        let What::Transform { source, input, output, .. } = &spec.work else { return Ok(target) };
+        let (source, input, output) = match &spec.work {
+            What::Transform { source, input, output, .. } => (source, input, output),
+            What::Sql(set) => {
+                let names = assigned(set);
+                match target.key.iter().find(|key| names.contains(&key.name)) {
+                    Some(key) => return Err(Error::Record(key_is_written(&key.name))),
+                    None => return Ok(target),
+                }
+            }
+        };
         for name in output {
             let attribute = named(name, &attributes, spec)?;
             let column = OutputColumn {
@@ -111,9 +121,7 @@ impl Target {
                 takes_text: attribute.takes_text,
             };
             if target.key.iter().any(|key| key.name == column.name) {
-                let hint =
-                    Some("a key that changes would be visited twice: write it in a revision of its own, with SQL");
-                return Err(Error::Record(usage(format!("`{name}` is part of the key and cannot be written"), hint)));
+                return Err(Error::Record(key_is_written(name)));
             }
             if target.output.iter().any(|other| other.name == column.name) {
                 return Err(Error::Record(usage(format!("`{name}` stands twice in `output`"), None)));
@@ -192,12 +200,48 @@ fn attribute(row: &Row) -> Attribute {
     }
 }
 
-/// The column that `name` means, quoted or not.
-fn named<'a>(name: &str, attributes: &'a [Attribute], spec: &Spec) -> Result<&'a Attribute, Error> {
-    let plain = match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+fn key_is_written(name: &str) -> SqlError {
+    let hint = Some("a key that changes would be visited twice: write it in a revision of its own, with SQL");
+    usage(format!("`{name}` is part of the key and cannot be written"), hint)
+}
+
+/// The columns that a SET list assigns, quoted: what stands at the beginning of each item, alone or in parentheses.
+fn assigned(set: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let (mut depth, mut begins, mut listed) = (0_u32, true, false);
+    for token in Lexer::new(set).map_while(Result::ok) {
+        match token.kind {
+            lex::Kind::Open => {
+                listed |= begins && depth == 0;
+                depth += 1;
+            }
+            lex::Kind::Close => {
+                depth = depth.saturating_sub(1);
+                listed &= depth > 0;
+                begins = false;
+            }
+            lex::Kind::Symbol if token.text == "," && (depth == 0 || listed) => begins = true,
+            lex::Kind::Word | lex::Kind::QuotedName if begins => {
+                names.push(quote_identifier(&plain(token.text)));
+                begins = false;
+            }
+            _ => begins = false,
+        }
+    }
+    names
+}
+
+/// A name as the catalogue has it.
+fn plain(name: &str) -> String {
+    match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(quoted) => quoted.replace("\"\"", "\""),
         None => name.to_lowercase(),
-    };
+    }
+}
+
+/// The column that `name` means, quoted or not.
+fn named<'a>(name: &str, attributes: &'a [Attribute], spec: &Spec) -> Result<&'a Attribute, Error> {
+    let plain = plain(name);
     attributes.iter().find(|attribute| attribute.name == plain).ok_or_else(|| {
         let message = format!("table `{}` has no column `{name}`", spec.table);
         Error::Record(SqlError { sqlstate: "42703".to_owned(), ..usage(message, None) })
@@ -273,4 +317,18 @@ async fn key(
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::assigned;
+
+    #[test]
+    fn what_a_set_list_assigns() {
+        let check = |set: &str, expected: &[&str]| assert_eq!(assigned(set), expected, "{set}");
+        check("a = 1", &["\"a\""]);
+        check("A = f(b, c), \"The B\" = (SELECT x, y FROM z)", &["\"a\"", "\"The B\""]);
+        check("(a, b) = (1, 2), c[1] = id", &["\"a\"", "\"b\"", "\"c\""]);
+        check("a = 'x, id = 1', b = id", &["\"a\"", "\"b\""]);
+    }
 }

@@ -32,7 +32,7 @@ impl Default for Throttle {
 }
 
 /// Without news for so long, nothing is known.
-const SILENCE: Duration = Duration::from_secs(15);
+pub(super) const SILENCE: Duration = Duration::from_secs(15);
 
 /// What the server said.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -139,12 +139,12 @@ fn statement(table: u32, ours: &[i32], counts_archive: bool) -> String {
     };
     format!(
         "SELECT r.standbys, r.hidden, r.size, r.seconds, {archive}, \
-         coalesce((SELECT last_failed_time > coalesce(last_archived_time, '-infinity') FROM pg_catalog.pg_stat_archiver), false), \
+         pg_catalog.current_setting('archive_mode') <> 'off' AND coalesce((SELECT last_failed_time > coalesce(last_archived_time, '-infinity') FROM pg_catalog.pg_stat_archiver), false), \
          (SELECT count(*) FROM (SELECT DISTINCT pid FROM pg_catalog.pg_locks WHERE NOT granted AND pid <> ALL ('{{{ours}}}'::int[]) \
          OFFSET 0) AS w WHERE pg_catalog.pg_blocking_pids(w.pid) && '{{{ours}}}'::int[]), \
          EXISTS (SELECT FROM pg_catalog.pg_stat_progress_vacuum WHERE datname = pg_catalog.current_database() \
          AND (relid = {table} OR relid IS NULL)) \
-         FROM (SELECT count(*) FILTER (WHERE state IN ('streaming', 'catchup')) AS standbys, \
+         FROM (SELECT count(*) FILTER (WHERE state IN ('streaming', 'catchup') AND replay_lsn IS NOT NULL) AS standbys, \
          count(*) FILTER (WHERE state IS NULL) AS hidden, \
          max(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), replay_lsn)) \
          FILTER (WHERE state IN ('streaming', 'catchup'))::bigint AS size, \

@@ -36,7 +36,12 @@ pub async fn in_transaction(inside: Inside<'_>) -> Result<u64, CallError> {
     let done = run(connection, &mut writer, (spec, transform, time), stopping, watch).await;
     let end = match &done {
         Ok(_) => writer.drop_tables(connection).await.map(|()| "RELEASE SAVEPOINT wmigrate_backfill"),
-        Err(Error::Fatal(_)) => Ok(""),
+        Err(Error::Fatal(_)) => {
+            return done.map_err(|error| match error {
+                Error::Fatal(error) => CallError::Fatal(error),
+                _ => unreachable!("it was looked at"),
+            });
+        }
         Err(_) => Ok("ROLLBACK TO SAVEPOINT wmigrate_backfill; RELEASE SAVEPOINT wmigrate_backfill"),
     };
     connection.run_all(end?).await?;

@@ -48,6 +48,7 @@ pub async fn verify(connection: &mut Connection, schema: &str, job: &Job) -> Res
     let gaps = rows.first().map_or(0, |row| row.get(0));
     let remaining = match (Order::from_json(&job.spec), &job.last_key) {
         (Some(order), Some(last)) if order.spec.condition.is_some() => {
+            connection.batch("preparing the session", &order.session.join("\n; ")).await?;
             let target = Target::find(connection, &order.spec).await?;
             let all = Range::between(None, last.clone());
             let (_, rows) = connection.raw_rows(&target.count(&order.spec, &all)).await?;

@@ -7,6 +7,7 @@ use super::target::{OutputColumn, Target};
 use super::{Error, Fault};
 use crate::bindings::{Cells, Vector};
 use crate::sql::value::Kind;
+use crate::sql::value::vector::width_of;
 use crate::sql::{CallError, Connection};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use std::collections::HashMap;
@@ -54,7 +55,7 @@ pub(super) fn check(vectors: Vec<Vector>, output: &[OutputColumn], rows: usize) 
     let mut forms = Vec::with_capacity(output.len());
     for (vector, column) in vectors.iter().zip(output) {
         let name = &column.shown;
-        let count = match (&vector.cells, fixed_width(column.kind)) {
+        let count = match (&vector.cells, width_of(column.kind)) {
             (Cells::Text(text), _) => {
                 if !text.is_empty() && !text.ends_with('\0') {
                     return wrong(format!("returned a text for `{name}` that does not end with U+0000"));
@@ -97,25 +98,6 @@ pub(super) fn check(vectors: Vec<Vector>, output: &[OutputColumn], rows: usize) 
         }
     }
     Ok(Checked { vectors, forms })
-}
-
-fn fixed_width(kind: Kind) -> Option<usize> {
-    match kind {
-        Kind::Bool => Some(1),
-        Kind::Int2 => Some(2),
-        Kind::Int4 | Kind::Float4 | Kind::Date => Some(4),
-        Kind::Int8 | Kind::Float8 | Kind::Time | Kind::Timestamp | Kind::Timestamptz => Some(8),
-        Kind::Numeric
-        | Kind::TextLike
-        | Kind::Bytea
-        | Kind::Interval
-        | Kind::Uuid
-        | Kind::Json
-        | Kind::Jsonb
-        | Kind::TextArray
-        | Kind::Int8Array
-        | Kind::Other => None,
-    }
 }
 
 impl Writer {

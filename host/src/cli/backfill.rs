@@ -64,6 +64,9 @@ enum What {
     RetryQuarantined {
         /// The job's number; otherwise the latest that has such rows.
         job: Option<i64>,
+        /// With the revision's code as it is now.
+        #[arg(long)]
+        accept_changed: bool,
     },
     /// Check that the batches cover the table without a gap, and that no row is left.
     Verify {
@@ -103,7 +106,9 @@ impl Backfill {
                     let job = command.open(&connection, *job).await?;
                     command.cancel(&connection, &job).await
                 }
-                What::RetryQuarantined { job } => command.retry(&mut connection, *job).await,
+                What::RetryQuarantined { job, accept_changed } => {
+                    command.retry(&mut connection, *job, *accept_changed).await
+                }
                 What::Verify { job } => command.verify(&mut connection, *job).await,
             }
         })
@@ -139,6 +144,9 @@ impl Command<'_> {
     /// The job of this number, or the only one that is open.
     async fn open(&self, connection: &Connection, job: Option<i64>) -> Result<Job, CliError> {
         let mut found = self.find(connection, job, "NOT closed AND state <> 'done'").await?;
+        // Of a revision that has arrived or was taken back nobody writes any more.
+        let open = jobs::jobs(connection, self.schema(), "NOT closed").await?;
+        found.retain(|job| open.iter().any(|other| other.id == job.id));
         match (found.pop(), found.len()) {
             (Some(only), 0) => Ok(only),
             (None, _) => Err(no_such(job)),
@@ -214,6 +222,7 @@ impl Command<'_> {
         accept_changed: bool,
         max_quarantine: Option<u64>,
     ) -> Result<ExitCode, CliError> {
+        let done = self.set(connection, job, &["running", "paused", "failed", "cancelled"], "running", None).await?;
         if accept_changed {
             let component = self.component(job)?.1;
             jobs::accept_digest(connection, self.schema(), job.id, &component.digest).await?;
@@ -221,7 +230,6 @@ impl Command<'_> {
         if let Some(rows) = max_quarantine {
             jobs::set_max_quarantine(connection, self.schema(), job.id, rows).await?;
         }
-        let done = self.set(connection, job, &["running", "paused", "failed", "cancelled"], "running", None).await?;
         self.printer.talk("the command that began it goes on with it: run it again unless it is waiting");
         Ok(done)
     }
@@ -235,12 +243,20 @@ impl Command<'_> {
         Ok(done)
     }
 
-    async fn retry(&self, connection: &mut Connection, job: Option<i64>) -> Result<ExitCode, CliError> {
+    async fn retry(
+        &self,
+        connection: &mut Connection,
+        job: Option<i64>,
+        accept_changed: bool,
+    ) -> Result<ExitCode, CliError> {
         let with_rows = format!(
             "EXISTS (SELECT FROM {}.backfill_quarantine q WHERE q.job = backfill_job.id)",
             crate::sql::quote_identifier(self.schema())
         );
-        let job = self.latest(connection, job, &with_rows).await?;
+        let mut job = self.latest(connection, job, &with_rows).await?;
+        if accept_changed {
+            job.digest = self.component(&job)?.1.digest;
+        }
         let (task, options) = self.task(connection, &job, &CrewArgs::default()).await?;
         let Tried { written, gone, failed } = backfill::try_again(&task, &options, connection)
             .await

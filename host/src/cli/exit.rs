@@ -408,9 +408,7 @@ fn hint_of(record: &crate::bindings::SqlError, granted: Option<&Granted>) -> Opt
             "the server wants it outside of a transaction, and wmigrate does not know how to tell afterwards whether it was done: \
              run it by hand, before or after"
         }
-        "2D000" => {
-            "a procedure that commits has no place in a revision: let the revision be durable and its steps be statements"
-        }
+        "2D000" => "write what it does as statements; in a durable revision each of them is committed by itself",
         _ => return None,
     };
     Some(hint.to_owned())

@@ -207,6 +207,12 @@ pub async fn task_of(
     if matches!(order.spec.work, backfill::spec::What::Transform { .. }) && job.digest != digest {
         return Err(Unfit::Halted(Cause::Changed));
     }
+    // Names mean what they mean to the revision.
+    let session = super::joined(&order.session);
+    connection
+        .batch("preparing the session", &session)
+        .await
+        .map_err(|error| Unfit::Error(backfill::Error::Fatal(error)))?;
     let target = match Target::find(connection, &order.spec).await {
         Ok(target) if target.oid == job.target_oid => target,
         Ok(_) => return Err(Unfit::Halted(moved(connection, job).await)),

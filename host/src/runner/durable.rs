@@ -4,6 +4,7 @@ use super::ahead::Ready;
 use super::{Error, Run, name_of};
 use crate::backfill;
 use crate::durable::{About, Steps};
+use crate::graph::Direction;
 use crate::runtime::{Door, Failure};
 use crate::sql::{Connection, Session, Transaction};
 use crate::state::{backfill as jobs, journal};
@@ -45,11 +46,14 @@ impl Run<'_> {
             .await
             .map_err(|(connection, error)| (Some(connection), Error::Sql(error)))?;
         let (schema, revision) = (&self.options.schema, &component.step.revision);
-        let last = [
+        let mut last = vec![
             self.bookkeeping(component, begun.elapsed(), &transaction, rows),
             journal::forget(schema, revision),
             jobs::close(schema, revision),
         ];
+        if component.step.direction == Direction::Downgrade {
+            last.push(jobs::empty_quarantine(schema, revision));
+        }
         let done = transaction.commit(&last, None).await;
         done.map_err(|(connection, error)| (connection, self.refused(component, error)))
     }

@@ -126,8 +126,9 @@ pub fn put_aside(schema: &str, job: i64, at: &[String], error: &SqlError) -> Str
          at = excluded.at",
         quote_identifier(schema),
         key(Some(at)),
-        quote_literal(&error.message),
-        quote_literal(&error.sqlstate)
+        // A guest chooses the texts, and the server takes no U+0000.
+        quote_literal(&error.message.replace('\0', "\u{fffd}")),
+        quote_literal(&error.sqlstate.replace('\0', ""))
     )
 }
 
@@ -152,6 +153,16 @@ pub fn give_up(schema: &str, revision: &str, way: &str) -> Vec<String> {
         ),
         drained(schema, &format!("SELECT id FROM {name}.backfill_job WHERE revision = {}", quote_literal(revision))),
     ]
+}
+
+/// The statement that empties the quarantine of a revision, which is taken back.
+#[must_use]
+pub fn empty_quarantine(schema: &str, revision: &str) -> String {
+    let name = quote_identifier(schema);
+    format!(
+        "DELETE FROM {name}.backfill_quarantine WHERE job IN (SELECT id FROM {name}.backfill_job WHERE revision = {})",
+        quote_literal(revision)
+    )
 }
 
 /// The statement that waits for the batches at hand of the jobs that `jobs` selects.

@@ -132,6 +132,12 @@ impl Width {
     }
 }
 
+/// Bytes of a cell of a kind whose cells are all as wide as each other.
+#[must_use]
+pub fn width_of(kind: Kind) -> Option<usize> {
+    fixed_width(kind).map(Width::bytes)
+}
+
 fn fixed_width(kind: Kind) -> Option<Width> {
     match kind {
         Kind::Bool => Some(Width::One),
