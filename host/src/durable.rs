@@ -141,7 +141,6 @@ pub struct Steps {
     settings: Vec<String>,
     /// Steps that the server refused. They are written with the next one: if the revision ends here, they will be tried again.
     refused: Vec<journal::Step>,
-    last_error: Option<SqlError>,
     notices: Vec<String>,
 }
 
@@ -162,7 +161,6 @@ impl Steps {
             server_version,
             settings: Vec::new(),
             refused: Vec::new(),
-            last_error: None,
             notices: Vec::new(),
         };
         match steps.recorded.pop_front() {
@@ -244,12 +242,6 @@ impl Steps {
         })
     }
 
-    /// The last error the server gave and the revision did not pass on.
-    #[must_use]
-    pub fn last_error(&self) -> Option<&SqlError> {
-        self.last_error.as_ref()
-    }
-
     /// Answers a call: from the journal, or by doing it.
     pub async fn call(&mut self, call: &Call<'_>, limits: GuestLimits) -> Result<Answer, Error> {
         let statement = call.statement();
@@ -329,7 +321,6 @@ impl Steps {
     /// Notes what the server refused, which counts only if the revision goes on.
     fn refused(&mut self, mut step: journal::Step, error: Error) -> Error {
         if let Error::Guest(record) = &error {
-            self.last_error = Some(record.clone());
             step.state = StepState::Failed;
             step.result = encoded(&Answer::Refused(record.clone())).ok();
             self.refused.push(step);
@@ -354,8 +345,6 @@ impl Steps {
         let done = self.commit(transaction, &statements).await;
         if done.is_err() {
             self.refused = before;
-        } else {
-            self.last_error = None;
         }
         done
     }
@@ -374,7 +363,7 @@ impl Steps {
                 Error::Fatal(error)
             })?;
         if !self.settings.is_empty() {
-            let settings = joined(&self.settings);
+            let settings = sql::joined(&self.settings);
             transaction.host_statement("making the revision's settings", &settings).await.map_err(Error::Fatal)?;
         }
         Ok(transaction)
@@ -420,11 +409,6 @@ impl Steps {
     fn connection_mut(&mut self) -> Result<&mut Connection, Error> {
         self.connection.as_mut().ok_or_else(|| Error::Fatal(closed()))
     }
-}
-
-/// Statements as one message. Each begins a line of its own, as one may end in a comment.
-fn joined(statements: &[String]) -> String {
-    statements.join("\n; ")
 }
 
 fn closed() -> sql::Error {

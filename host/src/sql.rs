@@ -34,6 +34,11 @@ pub(crate) use transaction::RESET;
 pub use transaction::{Begin, FinishError, Proof, Session, Transaction};
 pub use value::parameter::quote_literal;
 
+/// Statements as one message. Each begins a line of its own, as one may end in a comment.
+pub(crate) fn joined(statements: &[String]) -> String {
+    statements.join("\n; ")
+}
+
 /// An identifier for use in SQL text.
 #[must_use]
 pub fn quote_identifier(name: &str) -> String {

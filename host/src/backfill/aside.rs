@@ -7,7 +7,7 @@ use super::range::Range;
 use super::rows::Read;
 use super::write::{Emptied, Writer};
 use super::{Error, Fault};
-use crate::sql::Connection;
+use crate::sql::{Connection, joined};
 use crate::state::backfill as jobs;
 
 /// What came of the rows.
@@ -23,8 +23,7 @@ pub struct Tried {
 
 /// Tries each row of the job's quarantine again. `connection` is in no transaction.
 pub async fn try_again(task: &Task, options: &Options, connection: &Connection) -> Result<Tried, Error> {
-    let session = task.session.join("\n; ");
-    connection.batch("preparing the session", &session).await?;
+    connection.batch("preparing the session", &joined(&task.session)).await?;
     let mut writer = Writer::default();
     let mut tried = Tried::default();
     for row in jobs::quarantined(connection, &options.schema, task.job, i64::MAX).await? {

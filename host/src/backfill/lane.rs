@@ -4,7 +4,7 @@ use super::crew::Shared;
 use super::cut::{self, Cut};
 use super::ladder::{Careful, Hands, Trouble};
 use super::range::Range;
-use super::rows::{Read, key_of};
+use super::rows::{Read, end_of_batch, key_of};
 use super::spec::What;
 use super::write::{Emptied, Writer};
 use super::{Error, pace, shown_key};
@@ -134,9 +134,8 @@ impl<'a> Lane<'a> {
             options.lock_timeout.as_millis(),
             options.statement_timeout.as_millis()
         );
-        // One may end in a comment.
-        let all = [shared.task.session.clone(), vec![begin]].concat().join("\n; ");
-        connection.batch("preparing a worker's session", &all).await?;
+        let all = [shared.task.session.clone(), vec![begin]].concat();
+        connection.batch("preparing a worker's session", &sql::joined(&all)).await?;
         let session = connection.server_pid();
         shared.enters(session);
         Ok(Self {
@@ -295,7 +294,7 @@ impl<'a> Lane<'a> {
             What::Transform { .. } => {
                 let mut read =
                     Read::read(&self.connection, target, spec, &target.within(&range), spec.batch_max + 1).await?;
-                let fits = read.within_size().min(usize::try_from(spec.batch_max).unwrap_or(usize::MAX));
+                let fits = read.fitting(spec.batch_max);
                 if fits < read.len() {
                     range.upto = self.shrink(claimed.number, &mut read, fits, &range).await?;
                 }
@@ -313,7 +312,7 @@ impl<'a> Lane<'a> {
                 (read.len() as u64, written, writing)
             }
             What::Sql(set) => {
-                if let Some(key) = self.row_after(&range, spec.batch_max).await? {
+                if let Some(key) = end_of_batch(&self.connection, target, spec, &range, spec.batch_max).await? {
                     self.split(claimed.number, &key, &range).await?;
                     range.upto = key;
                 }
@@ -328,16 +327,6 @@ impl<'a> Lane<'a> {
         let next = pace::next_size(shared.size.load(Ordering::Relaxed), rows, begun.elapsed(), bounds);
         shared.size.store(next, Ordering::Relaxed);
         Ok(())
-    }
-
-    /// The key of the row after which a batch would have more than `most`; none where it has not.
-    async fn row_after(&self, range: &Range, most: u64) -> Result<Option<Vec<String>>, CallError> {
-        let target = &self.shared.task.target;
-        let (_, rows) = self.connection.raw_rows(&target.nth_key(&self.shared.task.spec, range, most, 2)).await?;
-        match rows.as_slice() {
-            [last, _] => Ok(Some(key_of(target, last)?)),
-            _ => Ok(None),
-        }
     }
 
     /// Ends a batch after its first `count` rows, and says with which key.
@@ -432,7 +421,7 @@ impl<'a> Lane<'a> {
         self.connection.run_all(&format!("SET LOCAL lock_timeout = {timeout}")).await?;
         let mut range = claimed.range.clone();
         let mut read = Read::read(&self.connection, target, spec, &target.within(&range), spec.batch_max + 1).await?;
-        let fits = read.within_size().min(usize::try_from(spec.batch_max).unwrap_or(usize::MAX));
+        let fits = read.fitting(spec.batch_max);
         if fits < read.len() {
             range.upto = self.shrink(claimed.number, &mut read, fits, &range).await?;
         }

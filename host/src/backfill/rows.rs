@@ -1,5 +1,6 @@
 //! The rows of a batch on our side: their keys as they came, and the columns that the transform gets.
 
+use super::range::Range;
 use super::spec::Spec;
 use super::target::Target;
 use super::{Error, Fault, usage};
@@ -7,7 +8,7 @@ use crate::bindings::{Batch, SqlError};
 use crate::sql::bulk::cell;
 use crate::sql::value::vector::VectorBuilder;
 use crate::sql::value::{self, text_form};
-use crate::sql::{Connection, host_error};
+use crate::sql::{CallError, Connection, host_error};
 use postgres_types::Type;
 use std::ops::Range as Rows;
 use tokio_postgres::Row;
@@ -49,9 +50,13 @@ impl Read {
         self.rows.len()
     }
 
-    /// How many of the first rows are within the size of a batch; one at least.
+    /// How many of the first rows make a batch: at most `most`, and within its size; one at least.
     #[must_use]
-    pub(super) fn within_size(&self) -> usize {
+    pub(super) fn fitting(&self, most: u64) -> usize {
+        self.within_size().min(usize::try_from(most).unwrap_or(usize::MAX))
+    }
+
+    fn within_size(&self) -> usize {
         let mut size = 0;
         for (index, row) in self.rows.iter().enumerate() {
             size += (0..row.len()).map(|column| cell(row, column).map_or(1, <[u8]>::len)).sum::<usize>();
@@ -123,6 +128,21 @@ pub(super) fn key_of(target: &Target, row: &Row) -> Result<Vec<String>, SqlError
         })
     });
     parts.collect()
+}
+
+/// The key of the last row of a batch of `most` rows; none where a range has no more than that.
+pub(super) async fn end_of_batch(
+    connection: &Connection,
+    target: &Target,
+    spec: &Spec,
+    range: &Range,
+    most: u64,
+) -> Result<Option<Vec<String>>, CallError> {
+    let (_, rows) = connection.raw_rows(&target.nth_key(spec, range, most, 2)).await?;
+    match rows.as_slice() {
+        [last, _] => Ok(Some(key_of(target, last)?)),
+        _ => Ok(None),
+    }
 }
 
 /// The keys of rows that hold nothing else.

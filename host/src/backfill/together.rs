@@ -2,7 +2,7 @@
 
 use super::ladder::{Hands, Trouble};
 use super::range::Range;
-use super::rows::{Read, key_of};
+use super::rows::{Read, end_of_batch};
 use super::spec::What;
 use super::write::{Emptied, Writer};
 use super::{Error, Fault, Progress, Spec, Target, Transform, Watch, shown_key};
@@ -34,27 +34,24 @@ pub async fn in_transaction(inside: Inside<'_>) -> Result<u64, CallError> {
     connection.run_all("SAVEPOINT wmigrate_backfill").await?;
     let mut writer = Writer::default();
     let done = run(connection, &mut writer, (spec, transform, time), stopping, watch).await;
-    let end = match &done {
-        Ok(_) => writer.drop_tables(connection).await.map(|()| "RELEASE SAVEPOINT wmigrate_backfill"),
-        Err(Error::Fatal(_)) => {
-            return done.map_err(|error| match error {
-                Error::Fatal(error) => CallError::Fatal(error),
-                _ => unreachable!("it was looked at"),
-            });
+    let error = match done {
+        Ok(written) => {
+            writer.drop_tables(connection).await?;
+            connection.run_all("RELEASE SAVEPOINT wmigrate_backfill").await?;
+            return Ok(written);
         }
-        Err(_) => Ok("ROLLBACK TO SAVEPOINT wmigrate_backfill; RELEASE SAVEPOINT wmigrate_backfill"),
+        // There is no session any more to take anything back in.
+        Err(Error::Fatal(error)) => return Err(CallError::Fatal(error)),
+        Err(Error::Record(record)) => CallError::Guest(record),
+        Err(Error::Row { key, record }) => CallError::Guest(in_row(record, &key)),
+        Err(Error::Failed(_) | Error::Stopped) => CallError::Fatal(sql::Error::Stopped("rewriting rows")),
     };
-    connection.run_all(end?).await?;
-    done.map_err(|error| match error {
-        Error::Record(record) => CallError::Guest(record),
-        Error::Row { key, record } => CallError::Guest(in_row(record, &key)),
-        Error::Fatal(error) => CallError::Fatal(error),
-        Error::Failed(_) | Error::Stopped => CallError::Fatal(sql::Error::Stopped("rewriting rows")),
-    })
+    connection.run_all("ROLLBACK TO SAVEPOINT wmigrate_backfill; RELEASE SAVEPOINT wmigrate_backfill").await?;
+    Err(error)
 }
 
 /// The error of a row, which it names.
-pub(crate) fn in_row(mut record: SqlError, key: &[String]) -> SqlError {
+fn in_row(mut record: SqlError, key: &[String]) -> SqlError {
     let key = shown_key(key);
     record.message = format!("row {key}: {}", record.message);
     record.fields.push(("key".to_owned(), key));
@@ -112,11 +109,7 @@ async fn batch(hands: &mut Hands<'_>, mut range: Range) -> Result<Batch, Error> 
     let (target, spec, connection) = (hands.target, hands.spec, hands.connection);
     let most = spec.batch_max;
     if let What::Sql(set) = &spec.work {
-        let (_, rows) = connection.raw_rows(&target.nth_key(spec, &range, most, 2)).await?;
-        let more = match rows.as_slice() {
-            [last, _] => Some(key_of(target, last).map_err(Error::Record)?),
-            _ => None,
-        };
+        let more = end_of_batch(connection, target, spec, &range, most).await?;
         range.upto = more.clone().unwrap_or(range.upto);
         connection.run_all("SAVEPOINT wmigrate_part").await?;
         let done = hands.update(set, &target.within(&range)).await;
@@ -135,7 +128,7 @@ async fn batch(hands: &mut Hands<'_>, mut range: Range) -> Result<Batch, Error> 
         return Ok(Batch { rows: written, written, more });
     }
     let mut read = Read::read(connection, target, spec, &target.within(&range), most + 1).await?;
-    let fits = read.within_size().min(usize::try_from(most).unwrap_or(usize::MAX));
+    let fits = read.fitting(most);
     let more = if fits < read.len() {
         read.truncate(fits);
         Some(read.key(target, fits - 1).map_err(Error::Record)?)

@@ -2,7 +2,7 @@
 
 use super::range::Range;
 use super::{Error, Order, Target};
-use crate::sql::{Connection, quote_identifier};
+use crate::sql::{Connection, joined, quote_identifier};
 use crate::state::backfill::{self as jobs, Job};
 use serde::Serialize;
 
@@ -48,7 +48,7 @@ pub async fn verify(connection: &mut Connection, schema: &str, job: &Job) -> Res
     let gaps = rows.first().map_or(0, |row| row.get(0));
     let remaining = match (Order::from_json(&job.spec), &job.last_key) {
         (Some(order), Some(last)) if order.spec.condition.is_some() => {
-            connection.batch("preparing the session", &order.session.join("\n; ")).await?;
+            connection.batch("preparing the session", &joined(&order.session)).await?;
             let target = Target::find(connection, &order.spec).await?;
             let all = Range::between(None, last.clone());
             let (_, rows) = connection.raw_rows(&target.count(&order.spec, &all)).await?;

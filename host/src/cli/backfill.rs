@@ -11,6 +11,7 @@ use super::print::Printer;
 use super::project::Project;
 use super::{Global, block_on};
 use crate::backfill::{self, Tried};
+use crate::runner::Interrupt;
 use crate::sql::Connection;
 use crate::state::backfill::{self as jobs, Job};
 use clap::{Args, Subcommand};
@@ -143,10 +144,9 @@ impl Command<'_> {
 
     /// The job of this number, or the only one that is open.
     async fn open(&self, connection: &Connection, job: Option<i64>) -> Result<Job, CliError> {
-        let mut found = self.find(connection, job, "NOT closed AND state <> 'done'").await?;
-        // Of a revision that has arrived or was taken back nobody writes any more.
-        let open = jobs::jobs(connection, self.schema(), "NOT closed").await?;
-        found.retain(|job| open.iter().any(|other| other.id == job.id));
+        let which = job.map_or_else(|| "state <> 'done'".to_owned(), |job| format!("id = {job}"));
+        // For a revision that has arrived or was taken back nobody writes any more.
+        let mut found = jobs::jobs(connection, self.schema(), &format!("NOT closed AND {which}")).await?;
         match (found.pop(), found.len()) {
             (Some(only), 0) => Ok(only),
             (None, _) => Err(no_such(job)),
@@ -222,10 +222,11 @@ impl Command<'_> {
         accept_changed: bool,
         max_quarantine: Option<u64>,
     ) -> Result<ExitCode, CliError> {
+        // What cannot be built is told before anything is changed.
+        let accepted = if accept_changed { Some(self.component(job)?.1.digest) } else { None };
         let done = self.set(connection, job, &["running", "paused", "failed", "cancelled"], "running", None).await?;
-        if accept_changed {
-            let component = self.component(job)?.1;
-            jobs::accept_digest(connection, self.schema(), job.id, &component.digest).await?;
+        if let Some(digest) = accepted {
+            jobs::accept_digest(connection, self.schema(), job.id, &digest).await?;
         }
         if let Some(rows) = max_quarantine {
             jobs::set_max_quarantine(connection, self.schema(), job.id, rows).await?;
@@ -257,7 +258,7 @@ impl Command<'_> {
         if accept_changed {
             job.digest = self.component(&job)?.1.digest;
         }
-        let (task, options) = self.task(connection, &job, &CrewArgs::default()).await?;
+        let (task, options) = self.task(connection, &job, &CrewArgs::default(), &Interrupt::default()).await?;
         let Tried { written, gone, failed } = backfill::try_again(&task, &options, connection)
             .await
             .map_err(|error| CliError::of(Code::Failed, "backfill", &error))?;

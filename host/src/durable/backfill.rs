@@ -5,7 +5,7 @@ use super::outside::Whose;
 use super::{About, Answer, Error, Steps, differs, encoded, recorded_answer};
 use crate::backfill::{self, Ended, Order, Spec, Target, Task, Transform, Watch, shown_key};
 use crate::bindings::SqlError;
-use crate::sql::{host_error, quote_literal};
+use crate::sql::{host_error, joined, quote_literal};
 use crate::state::backfill::{self as jobs, Job, NewJob};
 use crate::state::journal::{self, StepState};
 use std::sync::Arc;
@@ -208,7 +208,7 @@ pub async fn task_of(
         return Err(Unfit::Halted(Cause::Changed));
     }
     // Names mean what they mean to the revision.
-    let session = super::joined(&order.session);
+    let session = joined(&order.session);
     connection
         .batch("preparing the session", &session)
         .await

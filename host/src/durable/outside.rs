@@ -4,7 +4,7 @@
 use super::{Answer, Call, Error, Steps, encoded};
 use crate::bindings::SqlError;
 use crate::sql::outside::{Indexed, Outside};
-use crate::sql::{CallError, Connection, GuestLimits, RESET, host_error, quote_literal};
+use crate::sql::{CallError, Connection, GuestLimits, RESET, host_error, joined, quote_literal};
 use crate::state::journal::{self, StepState};
 use std::sync::atomic::Ordering;
 use tokio_postgres::error::SqlState;
@@ -144,7 +144,7 @@ impl Steps {
             Whose::Revision => [vec![RESET.to_owned(), host], settings].concat(),
             Whose::Host => [vec![RESET.to_owned()], settings, vec![host]].concat(),
         };
-        self.connection()?.batch("preparing the session", &super::joined(&all)).await.map_err(Error::Fatal)
+        self.connection()?.batch("preparing the session", &joined(&all)).await.map_err(Error::Fatal)
     }
 }
 

@@ -6,7 +6,7 @@ use super::guest::CallError;
 use super::value::Kind;
 use super::wire::WireColumn;
 use super::{guest, value};
-use crate::bindings::{Column, SqlError};
+use crate::bindings::Column;
 use bytes::Bytes;
 use futures_util::SinkExt as _;
 use std::pin::pin;
@@ -119,13 +119,4 @@ impl Connection {
 #[must_use]
 pub fn cell(row: &Row, index: usize) -> Option<&[u8]> {
     guest::raw(row, index)
-}
-
-/// What the server or the host says of a call.
-#[must_use]
-pub fn record_of(error: &CallError) -> Option<&SqlError> {
-    match error {
-        CallError::Guest(record) => Some(record),
-        CallError::Fatal(_) => None,
-    }
 }

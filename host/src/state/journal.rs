@@ -1,8 +1,7 @@
 //! `wmigrate.journal`: what a durable revision has done so far, a row a step. The rows of a revision go when it is done.
 
 use super::StateError;
-use super::record::DOUBTS;
-use crate::sql::lock::Key;
+use super::record::{DOUBTS, procedure};
 use crate::sql::{Connection, Error, Proof, quote_identifier, quote_literal};
 use serde::Serialize;
 use tokio_postgres::types::Type;
@@ -89,14 +88,8 @@ pub(super) fn signature(schema: &str) -> String {
 
 /// The statement that creates the procedure.
 pub(super) fn create_procedure(schema: &str) -> String {
-    let [transaction, lock, _, journal] = DOUBTS.map(|(mark, _)| mark);
-    include_str!("journal.sql")
-        .trim_end()
-        .replace("{schema}", &quote_identifier(schema))
-        .replace("{held_alone}", &Key::of_schema(schema).held_alone())
-        .replace("{transaction}", transaction)
-        .replace("{lock}", lock)
-        .replace("{journal}", journal)
+    let [_, _, _, journal] = DOUBTS.map(|(mark, _)| mark);
+    procedure(schema, include_str!("journal.sql")).replace("{journal}", journal)
 }
 
 /// The statement that writes `step` in the transaction of `proof`.

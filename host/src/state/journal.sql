@@ -5,12 +5,7 @@ CREATE OR REPLACE PROCEDURE {schema}.step(
     of_result bytea, of_note text, in_transaction xid8
 ) LANGUAGE plpgsql AS $step$
 BEGIN
-    IF pg_catalog.pg_current_xact_id() OPERATOR(pg_catalog.<>) in_transaction THEN
-        RAISE EXCEPTION '{transaction}';
-    END IF;
-    IF NOT ({held_alone}) THEN
-        RAISE EXCEPTION '{lock}';
-    END IF;
+    {proven}
     INSERT INTO {schema}.journal AS j (revision, direction, step, call, statement, fingerprint, state, result, note, xid)
         VALUES (of_revision, way, number, of_call, of_statement, of_fingerprint, in_state, of_result, of_note, in_transaction)
         ON CONFLICT (revision, direction, step) DO UPDATE

@@ -53,14 +53,19 @@ pub(super) fn signature(schema: &str) -> String {
 
 /// The statement that creates the procedure.
 pub(super) fn create(schema: &str) -> String {
-    let [transaction, lock, rows, _] = DOUBTS.map(|(mark, _)| mark);
-    include_str!("record.sql")
-        .trim_end()
+    let [_, _, rows, _] = DOUBTS.map(|(mark, _)| mark);
+    procedure(schema, include_str!("record.sql")).replace("{rows}", rows)
+}
+
+/// A procedure that writes for the host: of this schema, and with the check of the transaction and the lock that each of them makes.
+pub(super) fn procedure(schema: &str, text: &str) -> String {
+    let [transaction, lock, _, _] = DOUBTS.map(|(mark, _)| mark);
+    text.trim_end()
+        .replace("{proven}", include_str!("proven.sql").trim_end())
         .replace("{schema}", &quote_identifier(schema))
         .replace("{held_alone}", &Key::of_schema(schema).held_alone())
         .replace("{transaction}", transaction)
         .replace("{lock}", lock)
-        .replace("{rows}", rows)
 }
 
 /// The statement that does the bookkeeping of `step` in the transaction of `proof`.

@@ -9,6 +9,7 @@ use crate::cli::project;
 use crate::cli::signals::Signals;
 use crate::components::{self, Component, Components, Policy};
 use crate::durable::{self, Halted, Unfit};
+use crate::runner::Interrupt;
 use crate::runtime::{Cache, Call, Runtimes};
 use crate::sql::Connection;
 use crate::state::backfill::Job;
@@ -27,10 +28,7 @@ impl Command<'_> {
         let job = self.open(connection, job).await?;
         let signals = Signals::default();
         signals.listen(self.printer, connection.cancel_handle());
-        let (task, mut options) = self.task(connection, &job, crew).await?;
-        let interrupt = signals.interrupt.clone();
-        options.stop_now = Arc::clone(&interrupt.now);
-        options.stop = Arc::new(move || interrupt.asked());
+        let (task, options) = self.task(connection, &job, crew, &signals.interrupt).await?;
         self.printer
             .talk(&format!("working on backfill `{}` (job {}) of revision `{}`", job.name, job.id, job.revision));
         let ended = backfill::work(task, options, connection, &self.watch(&job)).await.map_err(of_error)?;
@@ -85,11 +83,11 @@ impl Command<'_> {
         connection: &mut Connection,
         job: &Job,
         crew: &CrewArgs,
+        interrupt: &Interrupt,
     ) -> Result<(Task, Options), CliError> {
         let (source, component) = self.component(job)?;
         let folder = project::cache_folder(&self.project.environment);
-        let signals = Signals::default();
-        let runtimes = Runtimes::new(Cache::open(folder.as_deref()).0, Arc::clone(&signals.interrupt.now));
+        let runtimes = Runtimes::new(Cache::open(folder.as_deref()).0, Arc::clone(&interrupt.now));
         let limits = component.granted.sandbox();
         let unusable = |error: crate::runtime::Error| CliError::of(Code::Failed, "component", &error);
         let runtime = runtimes.with_stack(limits.stack).map_err(unusable)?;
@@ -103,7 +101,7 @@ impl Command<'_> {
             events: Arc::new(|_| {}),
         };
         let transform = runtime.transformer(&code, &call).map(|it| Arc::new(it) as Arc<dyn Transform>);
-        let options = crew.options(self.project, self.settings, &signals.interrupt, None, &component.granted);
+        let options = crew.options(self.project, self.settings, interrupt, None, &component.granted);
         let task =
             durable::task_of(connection, job, &component.digest, transform).await.map_err(|unfit| match unfit {
                 Unfit::Halted(cause) => {
