@@ -271,6 +271,75 @@ fn a_source_may_be_a_query() {
     assert_eq!(project.psql(wrong), "0");
 }
 
+#[test]
+fn a_source_that_is_written_meanwhile_is_not_older_than_its_row() {
+    let project = people(3_000);
+    let body = "import { backfill } from \"wmigrate\";\n\
+         export const transforms = { copy(name) { return [name]; } };\n\
+         export function upgrade() { backfill.run({ name: \"copy\", table: \"people\",\n\
+         source: \"SELECT id, full_name FROM people\", input: [\"source.full_name\"], output: [\"first\"] }); }\n\
+         export function downgrade() {}\n";
+    project.durable_js("a1", "", "copy", body);
+    let writer = Session::open(project.url());
+    writer.run("BEGIN; UPDATE people SET full_name = 'newer' WHERE id = 1500");
+    let child = project.spawn(["upgrade", "head", "--no-throttle"]);
+    wait_for(&project, "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted", "t");
+    writer.run("COMMIT");
+    assert_says(&finish(child), 0, &[]);
+    assert_eq!(project.psql("SELECT first FROM people WHERE id = 1500"), "newer");
+    assert_eq!(project.psql("SELECT count(*) FROM people WHERE first IS DISTINCT FROM full_name"), "0");
+}
+
+/// 60 rows of 1 MiB each, of which 16 fit into a batch.
+#[test]
+fn wide_rows_come_in_small_batches() {
+    let project = Project::new();
+    project.psql(
+        "CREATE TABLE pages (id bigint PRIMARY KEY, body text NOT NULL, size int); ALTER TABLE pages ALTER body SET STORAGE EXTERNAL; \
+         INSERT INTO pages SELECT n, repeat('x', 1024 * 1024) FROM generate_series(1, 60) n",
+    );
+    let transaction = "import { backfill } from \"wmigrate\";\n\
+         export const transforms = { measure(body) { return [body.length]; } };\n\
+         export function upgrade() { backfill.run({ name: \"measure\", table: \"pages\", input: [\"body\"], output: [\"size\"] }); }\n\
+         export function downgrade() { backfill.update({ name: \"forget\", table: \"pages\", set: \"size = NULL\" }); }\n";
+    let right = "SELECT count(*) FILTER (WHERE size = 1024 * 1024) FROM pages";
+    project.js("a1", "", "measure", transaction);
+    project.ok(["upgrade", "head"]);
+    assert_eq!(project.psql(right), "60");
+    project.ok(["downgrade", "-1"]);
+    assert_eq!(project.psql(right), "0");
+    project.durable_js("a1", "", "measure", transaction);
+    // Once without statistics, and once with them.
+    for statistics in ["", "ANALYZE pages"] {
+        project.psql(statistics);
+        project.ok(["upgrade", "head"]);
+        assert_eq!(project.psql(right), "60");
+        let batches = "SELECT max(rows) <= 16, sum(rows), sum(written) FROM wmigrate.backfill_batch WHERE job = (SELECT max(id) FROM wmigrate.backfill_job)";
+        assert_eq!(project.psql(batches), "t|60|60");
+        assert_tiled(&project);
+        project.ok(["downgrade", "-1"]);
+    }
+}
+
+/// Two rows of 400 meet a condition that takes 20 ms a row.
+#[test]
+fn a_condition_that_is_slow_to_look_for() {
+    let project = Project::new();
+    project.psql(
+        "CREATE TABLE slow (id text PRIMARY KEY, v int NOT NULL DEFAULT 0); \
+         INSERT INTO slow SELECT 'k' || n FROM generate_series(1, 400) n; ANALYZE slow",
+    );
+    let body = "import { backfill } from \"wmigrate\";\n\
+         export function upgrade() { backfill.update({ name: \"few\", table: \"slow\", set: \"v = v + 1\", batchMax: 100,\n\
+         where: \"pg_sleep(0.02) IS NOT NULL AND id IN ('k7', 'k77')\" }); }\n\
+         export function downgrade() {}\n";
+    project.durable_js("a1", "", "few", body);
+    project.ok(["upgrade", "head", "--statement-timeout", "7 s", "--no-throttle"]);
+    assert_eq!(project.psql("SELECT string_agg(id, ',' ORDER BY id) FROM slow WHERE v = 1"), "k7,k77");
+    assert_eq!(project.psql("SELECT count(*) >= 4 FROM wmigrate.backfill_batch"), "t");
+    assert_tiled(&project);
+}
+
 /// Starts `count` workers beside the upgrade, which must have begun the job.
 fn workers(project: &Project, count: usize) -> Vec<Child> {
     wait_for(project, "SELECT count(*) > 0 FROM wmigrate.backfill_job", "t");

@@ -66,6 +66,8 @@ pub enum Fault {
     Sandbox(String),
     /// The transform handed over what is no answer.
     Shape(String),
+    /// The machine has no room for the sandbox, which is nothing that a row has done.
+    Host(String),
     /// Somebody asked to stop, and the transform was ended.
     Stopped,
 }
@@ -76,7 +78,7 @@ impl Fault {
     pub fn record(&self) -> SqlError {
         match self {
             Self::Row(record) => record.clone(),
-            Self::Sandbox(message) => {
+            Self::Sandbox(message) | Self::Host(message) => {
                 host_error("transform", &SqlState::EXTERNAL_ROUTINE_EXCEPTION, message.clone(), None)
             }
             Self::Shape(message) => {

@@ -21,7 +21,10 @@ const OUTPUT: &str = "[\"first\", \"last\", \"v\"]";
 #[test]
 fn specifications_that_make_no_sense() {
     let project = people(10);
-    project.psql("CREATE VIEW view AS SELECT * FROM people; CREATE TABLE keyless (id int, v int)");
+    project.psql(
+        "CREATE VIEW view AS SELECT * FROM people; CREATE TABLE keyless (id int, v int); \
+         CREATE TABLE parent (id int PRIMARY KEY, v int); CREATE TABLE child () INHERITS (parent)",
+    );
     let update = |spec: &str| {
         format!(
             "import {{ backfill }} from \"wmigrate\";\nexport function upgrade() {{ backfill.update({{ name: \"n\", {spec} }}); }}\nexport function downgrade() {{}}\n"
@@ -33,6 +36,10 @@ fn specifications_that_make_no_sense() {
         ("table: \"people\", key: [\"v\"], set: \"v = 1\"", &["table `people` has no unique index over exactly v"]),
         ("table: \"people\", key: [\"nope\"], set: \"v = 1\"", &["table `people` has no column `nope`"]),
         ("table: \"missing\", set: \"v = 1\"", &["table `missing` does not exist"]),
+        (
+            "table: \"parent\", set: \"v = 1\"",
+            &["`parent` has child tables that inherit from it", "no key is unique over all of them: use UPDATE"],
+        ),
         ("table: \"view\", set: \"v = 1\"", &["`view` is no table"]),
         (
             "table: \"people\", set: \"v = 1; DROP TABLE people\"",

@@ -4,7 +4,7 @@ use super::crew::{Options, Task};
 use super::ladder::{Careful, Hands, Trouble};
 use super::lane::BEGIN;
 use super::range::Range;
-use super::rows::Read;
+use super::rows::{Fill, Read};
 use super::write::{Emptied, Writer};
 use super::{Error, Fault};
 use crate::sql::{Connection, joined};
@@ -54,7 +54,8 @@ async fn one(
     key: &[String],
 ) -> Result<Option<Result<(), Fault>>, Error> {
     let range = Range::only(key.to_vec());
-    let read = Read::read(connection, &task.target, &task.spec, &task.target.within(&range), 1).await?;
+    let fill = Fill::new(&task.target, &task.spec);
+    let read = Read::read(connection, (&task.target, &task.spec), &task.target.within(&range), &fill).await?;
     if read.len() == 0 {
         connection.run_all(&jobs::take_back(&options.schema, task.job, key)).await?;
         return Ok(None);

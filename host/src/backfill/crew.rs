@@ -4,6 +4,7 @@
 //! sits on a session of its own, which asks how the job stands; where that is lost, the workers stop.
 
 use super::lane;
+use super::rows::Fill;
 use super::throttle::{Pressure, SILENCE, Signs, Throttle};
 use super::{Error, Progress, Spec, Target, Transform, Watch};
 use crate::sql::{self, Connection, Settings};
@@ -70,6 +71,10 @@ pub(super) struct Shared {
     pub(super) task: Task,
     /// Rows of the next batches.
     pub(super) size: AtomicU64,
+    /// The same as far as their width goes.
+    pub(super) fill: Fill,
+    /// Rows that meet the condition are hard to find.
+    pub(super) condition_is_slow: AtomicBool,
     /// No further batch is begun.
     pub(super) stop: AtomicBool,
     /// What the server's load asks for, and since when that is known.
@@ -135,9 +140,11 @@ impl Drop for Workers {
 /// Works on a job until nothing is left of it. `control` is in no transaction.
 pub async fn work(task: Task, options: Options, control: &Connection, watch: &Watch) -> Result<Ended, Error> {
     let shared = Arc::new(Shared {
+        fill: Fill::new(&task.target, &task.spec),
         size: AtomicU64::new(super::pace::FIRST.clamp(task.spec.batch_min, task.spec.batch_max)),
         options,
         task,
+        condition_is_slow: AtomicBool::new(false),
         stop: AtomicBool::new(false),
         pressure: Mutex::new((Pressure::default(), Instant::now())),
         sessions: Mutex::default(),
@@ -152,15 +159,18 @@ pub async fn work(task: Task, options: Options, control: &Connection, watch: &Wa
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut failed = None;
+    let mut working = shared.options.workers.max(1);
     loop {
         tokio::select! {
             result = results.recv() => match result {
                 // All are gone.
                 None => break,
-                Some(Ok(())) => {}
-                Some(Err(error)) => {
-                    shared.stop.store(true, Ordering::Relaxed);
-                    failed.get_or_insert(error);
+                Some(result) => {
+                    working -= 1;
+                    if let Err(error) = result {
+                        shared.stop.store(true, Ordering::Relaxed);
+                        failed.get_or_insert(error);
+                    }
                 }
             },
             _ = tick.tick() => {
@@ -171,6 +181,9 @@ pub async fn work(task: Task, options: Options, control: &Connection, watch: &Wa
     }
     if let Some(error) = failed {
         return Err(error);
+    }
+    if working > 0 {
+        return Err(Error::Failed("a worker ended without a word, which is a bug of wmigrate".to_owned()));
     }
     watched.extent = jobs::extent(control, &shared.options.schema, shared.task.job).await?;
     let extent = watched.extent.clone();

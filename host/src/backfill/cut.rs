@@ -1,16 +1,23 @@
 //! How a table is cut into batches. Only what was never cut is decided here: a batch, once written down, keeps its range.
 
 use super::Error;
+use super::crew::{Shared, Task};
 use super::lane::BEGIN;
+use super::pace::LONG;
 use super::range::Range;
 use super::rows::keys_of;
-use super::spec::Spec;
 use super::target::Target;
-use crate::sql::{Connection, quote_identifier};
+use crate::sql::{CallError, Connection, quote_identifier};
 use crate::state::backfill::key;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio_postgres::error::SqlState;
 
 /// Batches that are cut at once.
 const AT_ONCE: u64 = 8;
+
+/// How long rows that meet a job's condition are looked for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What came of an attempt to cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +37,8 @@ pub(super) struct Density {
     pub(super) seen: Option<(f64, f64)>,
     /// Keys of the last batch that was cut.
     pub(super) last_span: Option<i128>,
+    /// Keys that they got through in a second.
+    pub(super) keys_per_second: Option<f64>,
     /// Rows of the whole table and keys between its first and last, roughly.
     pub(super) whole: (f64, f64),
 }
@@ -38,7 +47,11 @@ pub(super) struct Density {
 #[must_use]
 pub(super) fn span(density: &Density, size: u64) -> i128 {
     let (rows, keys) = density.seen.unwrap_or(density.whole);
-    let most = density.last_span.map_or(i128::MAX, |last| last.saturating_mul(4));
+    let grown = density.last_span.map_or(i128::MAX, |last| last.saturating_mul(4));
+    // A condition that few rows meet makes a batch of many keys, all of which are looked at.
+    #[allow(clippy::cast_possible_truncation, reason = "a cast of a float saturates")]
+    let in_time = density.keys_per_second.map_or(i128::MAX, |keys| (keys * LONG.as_secs_f64()) as i128);
+    let most = grown.min(in_time);
     // No key comes twice, so that so many keys cannot have more rows.
     let least = i128::from(size);
     if rows < 1.0 {
@@ -49,15 +62,9 @@ pub(super) fn span(density: &Density, size: u64) -> i128 {
     wanted.clamp(least, most.max(least))
 }
 
-/// Cuts the next batches of `size` rows each, in a transaction of its own.
-pub(super) async fn cut(
-    connection: &Connection,
-    (schema, job): (&str, i64),
-    target: &Target,
-    spec: &Spec,
-    size: u64,
-) -> Result<Cut, Error> {
-    let done = attempt(connection, (schema, job), target, spec, size).await;
+/// Cuts the next batches, in a transaction of its own.
+pub(super) async fn cut(connection: &Connection, shared: &Shared) -> Result<Cut, Error> {
+    let done = attempt(connection, shared).await;
     let end = if matches!(done, Ok(Cut::More)) { "COMMIT" } else { "ROLLBACK" };
     match done {
         Err(Error::Fatal(error)) => Err(Error::Fatal(error)),
@@ -68,14 +75,10 @@ pub(super) async fn cut(
     }
 }
 
-async fn attempt(
-    connection: &Connection,
-    (schema, job): (&str, i64),
-    target: &Target,
-    spec: &Spec,
-    size: u64,
-) -> Result<Cut, Error> {
-    let name = quote_identifier(schema);
+async fn attempt(connection: &Connection, shared: &Shared) -> Result<Cut, Error> {
+    let Task { job, target, spec, .. } = &shared.task;
+    let size = shared.size.load(Ordering::Relaxed).min(shared.fill.most());
+    let name = quote_identifier(&shared.options.schema);
     connection.batch("cutting batches", BEGIN).await?;
     let (_, rows) = connection
         .raw_rows(&format!(
@@ -88,8 +91,8 @@ async fn attempt(
     let estimate: f64 = row.get(3);
     let range = Range::between(after, last);
     let mut upper = match target.key.as_slice() {
-        [only] if only.is_integer() => computed(connection, (&name, job), target, &range, (estimate, size)).await?,
-        _ => counted(connection, target, spec, &range, size).await?,
+        [only] if only.is_integer() => computed(connection, (&name, *job), target, &range, (estimate, size)).await?,
+        _ => counted(connection, shared, &range, size).await?,
     };
     // Without a full set the last one reaches to the end.
     let ends = (upper.len() as u64) < AT_ONCE || upper.last() == Some(&range.upto);
@@ -122,15 +125,30 @@ async fn attempt(
     Ok(Cut::More)
 }
 
-/// The last keys of the next batches, asked of the server.
+/// The last keys of the next batches, asked of the server. Where rows that meet the condition are too hard to find, all rows are
+/// counted, which the key's index does.
 async fn counted(
     connection: &Connection,
-    target: &Target,
-    spec: &Spec,
+    shared: &Shared,
     range: &Range,
     size: u64,
 ) -> Result<Vec<Vec<String>>, Error> {
-    let (_, rows) = connection.raw_rows(&target.boundaries(spec, range, size, AT_ONCE)).await?;
+    let Task { target, spec, .. } = &shared.task;
+    let condition = spec.condition.as_deref().filter(|_| !shared.condition_is_slow.load(Ordering::Relaxed));
+    if condition.is_some() {
+        let patience = PATIENCE.as_millis();
+        connection.run_all(&format!("SAVEPOINT wmigrate_cut; SET LOCAL statement_timeout = {patience}")).await?;
+        let asked = connection.raw_rows(&target.boundaries(condition, range, size, AT_ONCE)).await;
+        connection.run_all("ROLLBACK TO SAVEPOINT wmigrate_cut").await?;
+        match asked {
+            Ok((_, rows)) => return keys_of(target, &rows).map_err(Error::Record),
+            Err(CallError::Guest(record)) if record.sqlstate == SqlState::QUERY_CANCELED.code() => {
+                shared.condition_is_slow.store(true, Ordering::Relaxed);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let (_, rows) = connection.raw_rows(&target.boundaries(None, range, size, AT_ONCE)).await?;
     keys_of(target, &rows).map_err(Error::Record)
 }
 
@@ -158,19 +176,20 @@ async fn computed(
         number(least.as_ref()).unwrap_or(last) - 1
     };
     let statement = format!(
-        "SELECT sum(rows)::float8, sum(keys)::float8, (array_agg(keys ORDER BY batch DESC))[1]::text FROM (\
-         SELECT batch, rows, upto[1]::numeric - after[1]::numeric AS keys FROM {schema}.backfill_batch \
+        "SELECT sum(rows)::float8, sum(keys)::float8, (array_agg(keys ORDER BY batch DESC))[1]::text, \
+         (sum(keys) / nullif(sum(seconds), 0))::float8 FROM (SELECT batch, rows, seconds, upto[1]::numeric - after[1]::numeric AS keys FROM {schema}.backfill_batch \
          WHERE job = {job} AND after IS NOT NULL AND state = 'done' ORDER BY batch DESC LIMIT 32) AS lately"
     );
     let (_, rows) = connection.raw_rows(&statement).await?;
-    let (seen, last_span) = match rows.first() {
+    let whole = (estimate, (last - first) as f64);
+    let density = match rows.first() {
         Some(row) => {
             let (done, keys): (Option<f64>, Option<f64>) = (row.get(0), row.get(1));
-            (done.zip(keys), number(row.get::<_, Option<String>>(2).as_ref()))
+            let last_span = number(row.get::<_, Option<String>>(2).as_ref());
+            Density { seen: done.zip(keys), last_span, keys_per_second: row.get(3), whole }
         }
-        None => (None, None),
+        None => Density { seen: None, last_span: None, keys_per_second: None, whole },
     };
-    let density = Density { seen, last_span, whole: (estimate, (last - first) as f64) };
     let span = span(&density, size);
     let mut upper = Vec::new();
     let mut at = first;
@@ -188,8 +207,17 @@ mod tests {
     #[test]
     fn a_span_follows_the_rows_that_were_found() {
         let check = |seen, last_span, whole, expected: i128| {
-            assert_eq!(span(&Density { seen, last_span, whole }, 1000), expected);
+            assert_eq!(span(&Density { seen, last_span, keys_per_second: None, whole }, 1000), expected);
         };
+        let in_time = |keys_per_second, expected: i128| {
+            let density =
+                Density { seen: Some((1.0, 1e9)), last_span: Some(1_000_000), keys_per_second, whole: (1e6, 1e6) };
+            assert_eq!(span(&density, 1000), expected);
+        };
+        // So many keys as are looked at in a while, and as many as rows are wanted in any case.
+        in_time(Some(1e5), 60_000);
+        in_time(Some(10.0), 1000);
+        in_time(None, 4_000_000);
         // Nothing is known but what the statistics say.
         check(None, None, (1e6, 1e6), 1000);
         check(None, None, (1e6, 1e7), 10_000);

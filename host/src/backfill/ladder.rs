@@ -101,6 +101,7 @@ impl Hands<'_> {
         let batch = read.batch(self.target, name, rows).map_err(Trouble::Rows)?;
         let vectors = transform.transform(batch, time).await.map_err(|fault| match fault {
             Fault::Stopped => Trouble::Stop(Error::Stopped),
+            Fault::Host(message) => Trouble::Stop(Error::Failed(message)),
             fault => Trouble::Rows(fault),
         })?;
         write::check(vectors, &self.target.output, count).map_err(Trouble::Rows)

@@ -150,7 +150,6 @@ impl<'a> Lane<'a> {
 
     /// Until no batch is left, or somebody asks to stop.
     async fn run(&mut self) -> Result<(), Error> {
-        let job = self.shared.task.job;
         loop {
             if self.shared.stopping() {
                 return Ok(());
@@ -186,16 +185,12 @@ impl<'a> Lane<'a> {
                 }
                 Left::Some => {}
             }
-            let size = self.shared.size.load(Ordering::Relaxed);
-            let task = &self.shared.task;
-            let cut =
-                cut::cut(&self.connection, (&self.shared.options.schema, job), &task.target, &task.spec, size).await;
-            match cut {
+            match cut::cut(&self.connection, self.shared).await {
                 Ok(Cut::More) => {}
                 // Others have the batches that are left, or their time has not come.
                 Ok(Cut::Nothing | Cut::Busy) => {
                     tokio::time::sleep(jittered(NAP)).await;
-                    if task.spec.rows_per_second.is_some() {
+                    if self.shared.task.spec.rows_per_second.is_some() {
                         self.shared.note_wait(begun.elapsed());
                     }
                 }
@@ -292,11 +287,9 @@ impl<'a> Lane<'a> {
         let mut range = claimed.range.clone();
         let (rows, written, writing) = match &spec.work {
             What::Transform { .. } => {
-                let mut read =
-                    Read::read(&self.connection, target, spec, &target.within(&range), spec.batch_max + 1).await?;
-                let fits = read.fitting(spec.batch_max);
-                if fits < read.len() {
-                    range.upto = self.shrink(claimed.number, &mut read, fits, &range).await?;
+                let read = Read::read(&self.connection, (target, spec), &target.within(&range), &shared.fill).await?;
+                if read.more {
+                    range.upto = self.shrink(claimed.number, &read, &range).await?;
                 }
                 let rows = 0..read.len();
                 let checked = if read.len() == 0 {
@@ -313,7 +306,7 @@ impl<'a> Lane<'a> {
             }
             What::Sql(set) => {
                 if let Some(key) = end_of_batch(&self.connection, target, spec, &range, spec.batch_max).await? {
-                    self.split(claimed.number, &key, &range).await?;
+                    self.split(claimed.number, &key, &range, spec.batch_max).await?;
                     range.upto = key;
                 }
                 let writing = self.writes.acquire().await.expect("it is never closed");
@@ -329,12 +322,13 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
-    /// Ends a batch after its first `count` rows, and says with which key.
-    async fn shrink(&self, number: i64, read: &mut Read, count: usize, range: &Range) -> Result<Vec<String>, Trouble> {
+    /// Ends a batch after the rows that were read, and says with which key.
+    async fn shrink(&self, number: i64, read: &Read, range: &Range) -> Result<Vec<String>, Trouble> {
         let target = &self.shared.task.target;
-        let key = read.key(target, count - 1).map_err(|record| Trouble::Stop(Error::Record(record)))?;
+        let count = read.len() as u64;
+        let key = read.last_key(target).map_err(Trouble::Stop)?;
         // A row whose key was changed while its lock was waited for stands out of order, and is no end of anything.
-        let nth = target.nth_key(&self.shared.task.spec, range, count as u64, 1);
+        let nth = target.nth_key(&self.shared.task.spec, range, count, 1);
         let (_, rows) = self.connection.raw_rows(&nth).await?;
         let now = rows
             .first()
@@ -345,21 +339,22 @@ impl<'a> Lane<'a> {
             let message = "rows of the batch were moved while they were read".to_owned();
             return Err(Trouble::Again(host_error("database", &SqlState::T_R_SERIALIZATION_FAILURE, message, None)));
         }
-        read.truncate(count);
-        self.split(number, &key, range).await?;
+        self.split(number, &key, range, count).await?;
         Ok(key)
     }
 
-    /// Ends a batch at `key`, and makes another one of what is above.
-    async fn split(&self, number: i64, key: &[String], range: &Range) -> Result<(), CallError> {
+    /// Ends a batch at `key`, after `count` rows, and makes another one of what is above, whose time comes after theirs.
+    async fn split(&self, number: i64, key: &[String], range: &Range, count: u64) -> Result<(), CallError> {
         let job = self.shared.task.job;
+        let pause = self.shared.task.spec.rows_per_second.map_or(0.0, |rate| count as f64 / rate as f64);
         let at = jobs::key(Some(key));
         self.connection
             .run_all(&format!(
                 "UPDATE {0}.backfill_batch SET upto = {at} WHERE job = {job} AND batch = {number}; \
-                 INSERT INTO {0}.backfill_batch (job, after, upto, state) VALUES ({job}, {at}, {1}, 'open')",
+                 INSERT INTO {0}.backfill_batch (job, after, upto, state, not_before) VALUES ({job}, {at}, {1}, 'open', \
+                 pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => {pause}))",
                 self.schema,
-                jobs::key(Some(&range.upto))
+                jobs::key(Some(&range.upto)),
             ))
             .await
     }
@@ -420,10 +415,9 @@ impl<'a> Lane<'a> {
         let timeout = shared.options.lock_timeout.as_millis();
         self.connection.run_all(&format!("SET LOCAL lock_timeout = {timeout}")).await?;
         let mut range = claimed.range.clone();
-        let mut read = Read::read(&self.connection, target, spec, &target.within(&range), spec.batch_max + 1).await?;
-        let fits = read.fitting(spec.batch_max);
-        if fits < read.len() {
-            range.upto = self.shrink(claimed.number, &mut read, fits, &range).await?;
+        let read = Read::read(&self.connection, (target, spec), &target.within(&range), &shared.fill).await?;
+        if read.more {
+            range.upto = self.shrink(claimed.number, &read, &range).await?;
         }
         let room = format!(
             "SELECT max_quarantine - (SELECT count(*) FROM {0}.backfill_quarantine WHERE job = {job}) \
@@ -508,9 +502,9 @@ impl<'a> Lane<'a> {
     async fn halve(&self, claimed: &Claimed) -> Result<(), Error> {
         let halved = async {
             if self.hold(claimed).await?
-                && let Some(middle) = self.middle(&claimed.range).await?
+                && let Some((middle, half)) = self.middle(&claimed.range).await?
             {
-                self.split(claimed.number, &middle, &claimed.range).await?;
+                self.split(claimed.number, &middle, &claimed.range, half).await?;
             }
             self.connection.run_all("COMMIT").await
         };
@@ -526,8 +520,8 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// The key in the middle of a range that has two rows or more.
-    async fn middle(&self, range: &Range) -> Result<Option<Vec<String>>, CallError> {
+    /// The key in the middle of a range that has two rows or more, and how many rows it ends.
+    async fn middle(&self, range: &Range) -> Result<Option<(Vec<String>, u64)>, CallError> {
         let (target, spec) = (&self.shared.task.target, &self.shared.task.spec);
         let count = target.count(spec, range);
         let (_, rows) = self.connection.raw_rows(&count).await?;
@@ -537,7 +531,8 @@ impl<'a> Lane<'a> {
             return Ok(None);
         }
         let (_, found) = self.connection.raw_rows(&target.nth_key(spec, range, half, 1)).await?;
-        Ok(found.first().map(|row| key_of(target, row)).transpose()?)
+        let key = found.first().map(|row| key_of(target, row)).transpose()?;
+        Ok(key.map(|key| (key, half)))
     }
 
     async fn roll_back(&mut self, trouble: &Trouble) -> Result<(), Error> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 const GOOD: Duration = Duration::from_millis(200);
 
 /// What it must not take again.
-const LONG: Duration = Duration::from_millis(600);
+pub(super) const LONG: Duration = Duration::from_millis(600);
 
 /// Rows of the first batches, of which nobody knows yet how long they take.
 pub(super) const FIRST: u64 = 2000;

@@ -72,9 +72,20 @@ impl Target {
         let columns = [self.key_columns(), input.to_vec()].concat().join(", ");
         format!(
             "SELECT {columns} FROM {source} WHERE {within}{} ORDER BY {} LIMIT {limit} FOR NO KEY UPDATE OF {}",
-            condition(spec),
+            and(spec.condition.as_deref()),
             self.key_columns().join(", "),
             self.alias
+        )
+    }
+
+    /// Locks the first rows of a range, as `select` does.
+    #[must_use]
+    pub fn lock(&self, spec: &Spec, within: &str, limit: u64) -> String {
+        format!(
+            "SELECT 1 FROM {} WHERE {within}{} ORDER BY {} LIMIT {limit} FOR NO KEY UPDATE",
+            self.table,
+            and(spec.condition.as_deref()),
+            self.key_columns().join(", ")
         )
     }
 
@@ -94,7 +105,7 @@ impl Target {
             "SELECT {columns} FROM {} WHERE {}{} ORDER BY {columns} OFFSET {} LIMIT {count}",
             self.table,
             self.within(range),
-            condition(spec),
+            and(spec.condition.as_deref()),
             nth.saturating_sub(1)
         )
     }
@@ -102,12 +113,12 @@ impl Target {
     /// The rows of a range, counted.
     #[must_use]
     pub fn count(&self, spec: &Spec, range: &Range) -> String {
-        format!("SELECT count(*) FROM {} WHERE {}{}", self.table, self.within(range), condition(spec))
+        format!("SELECT count(*) FROM {} WHERE {}{}", self.table, self.within(range), and(spec.condition.as_deref()))
     }
 
     /// The last keys of the next batches of `size` rows above `after`.
     #[must_use]
-    pub fn boundaries(&self, spec: &Spec, range: &Range, size: u64, batches: u64) -> String {
+    pub fn boundaries(&self, condition: Option<&str>, range: &Range, size: u64, batches: u64) -> String {
         let numbered: Vec<_> = (0..self.key.len()).map(|number| format!("k{number}")).collect();
         let keys: Vec<_> = numbered.iter().map(|name| format!("n.{name}")).collect();
         let named: Vec<_> =
@@ -121,7 +132,7 @@ impl Target {
             named.join(", "),
             self.table,
             self.within(range),
-            condition(spec),
+            and(condition),
             self.key_columns().join(", "),
             keys.join(", "),
             order = numbered.iter().map(|name| format!("x.{name}")).collect::<Vec<_>>().join(", "),
@@ -131,12 +142,12 @@ impl Target {
     /// The statement of a job in SQL.
     #[must_use]
     pub fn update(&self, spec: &Spec, set: &str, within: &str) -> String {
-        format!("UPDATE {} SET {set} WHERE {within}{}", self.table, condition(spec))
+        format!("UPDATE {} SET {set} WHERE {within}{}", self.table, and(spec.condition.as_deref()))
     }
 }
 
-fn condition(spec: &Spec) -> String {
-    spec.condition.as_ref().map(|condition| format!(" AND ({condition})")).unwrap_or_default()
+fn and(condition: Option<&str>) -> String {
+    condition.map(|condition| format!(" AND ({condition})")).unwrap_or_default()
 }
 
 fn row(parts: &[String]) -> String {
@@ -170,6 +181,7 @@ pub(super) mod tests {
             output: Vec::new(),
             input: Vec::new(),
             estimate: 0,
+            width: 0,
         }
     }
 

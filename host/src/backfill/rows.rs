@@ -11,29 +11,72 @@ use crate::sql::value::{self, text_form};
 use crate::sql::{CallError, Connection, host_error};
 use postgres_types::Type;
 use std::ops::Range as Rows;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
 /// Bytes of input of one batch: more is given back and becomes another batch.
 pub(super) const BATCH_SIZE: usize = 16 * 1024 * 1024;
 
+/// How many rows are asked for at once. Wide ones come in small batches, so that few are sent which have no place in theirs.
+#[derive(Debug)]
+pub(super) struct Fill(AtomicU64);
+
+impl Fill {
+    /// As many as have room for sure, as far as the table's size on disk tells.
+    pub(super) fn new(target: &Target, spec: &Spec) -> Self {
+        let fits = (4 * BATCH_SIZE as u64).checked_div(target.width).unwrap_or(u64::MAX);
+        Self(AtomicU64::new(fits.clamp(1, spec.batch_max)))
+    }
+
+    /// Rows to ask for.
+    pub(super) fn most(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, read: &Read, most: u64) {
+        let next = if read.is_full { read.len() as u64 * 2 } else { most.saturating_mul(2) };
+        self.0.store(next.clamp(1, read.batch_max), Ordering::Relaxed);
+    }
+}
+
 /// Rows in order of the key.
 pub(super) struct Read {
     rows: Vec<Row>,
     keys: usize,
+    /// There are more in the range.
+    pub(super) more: bool,
+    /// They have no room beside these.
+    is_full: bool,
+    batch_max: u64,
 }
 
 impl Read {
-    /// Reads and locks the rows that `within` selects, at most `limit`.
+    /// Reads and locks the first rows that `within` selects: as many as make a batch, and one at least.
     pub(super) async fn read(
         connection: &Connection,
-        target: &Target,
-        spec: &Spec,
+        (target, spec): (&Target, &Spec),
         within: &str,
-        limit: u64,
+        fill: &Fill,
     ) -> Result<Self, Error> {
-        let (_, rows) = connection.raw_rows(&target.select(spec, within, limit)).await?;
-        let read = Self { rows, keys: target.key.len() };
+        let most = fill.most();
+        if spec.has_source() {
+            // A statement sees what there was when it began. This one waits for whoever writes the rows, so that the next one
+            // sees what was written.
+            connection.run(&target.lock(spec, within, most)).await?;
+        }
+        let (mut count, mut size) = (0, 0);
+        let mut is_full = false;
+        let fits = |row: &Row| {
+            size += (0..row.len()).map(|column| cell(row, column).map_or(1, <[u8]>::len)).sum::<usize>();
+            count += 1;
+            is_full = is_full || (size > BATCH_SIZE && count > 1);
+            !is_full && count <= most
+        };
+        // One more than wanted says whether there are more.
+        let (rows, more) = connection.first_rows(&target.select(spec, within, most.saturating_add(1)), fits).await?;
+        let read = Self { rows, keys: target.key.len(), more, is_full, batch_max: spec.batch_max };
+        fill.note(&read, most);
         for pair in 1..read.len() {
             if (0..read.keys).all(|column| read.cell(pair - 1, column) == read.cell(pair, column)) {
                 let key = super::shown_key(&read.key(target, pair).unwrap_or_default());
@@ -50,26 +93,9 @@ impl Read {
         self.rows.len()
     }
 
-    /// How many of the first rows make a batch: at most `most`, and within its size; one at least.
-    #[must_use]
-    pub(super) fn fitting(&self, most: u64) -> usize {
-        self.within_size().min(usize::try_from(most).unwrap_or(usize::MAX))
-    }
-
-    fn within_size(&self) -> usize {
-        let mut size = 0;
-        for (index, row) in self.rows.iter().enumerate() {
-            size += (0..row.len()).map(|column| cell(row, column).map_or(1, <[u8]>::len)).sum::<usize>();
-            if size > BATCH_SIZE && index > 0 {
-                return index;
-            }
-        }
-        self.len()
-    }
-
-    /// Forgets the rows from `count` on.
-    pub(super) fn truncate(&mut self, count: usize) {
-        self.rows.truncate(count);
+    /// The key of the last one, which must be there.
+    pub(super) fn last_key(&self, target: &Target) -> Result<Vec<String>, Error> {
+        self.key(target, self.len() - 1).map_err(Error::Record)
     }
 
     /// A part of a row's key, in the server's binary form.

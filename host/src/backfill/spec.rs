@@ -110,6 +110,12 @@ impl Spec {
         Self::new(name, table, key, condition, work, &settings)
     }
 
+    /// Whether rows come from a query of the revision's own.
+    #[must_use]
+    pub fn has_source(&self) -> bool {
+        matches!(&self.work, What::Transform { source: Some(_), .. })
+    }
+
     /// From `backfill.update`.
     pub fn of_update(spec: BackfillUpdate) -> Result<Self, SqlError> {
         one_piece(&spec.set, "`set`")?;

@@ -26,6 +26,8 @@ pub struct Target {
     pub input: Vec<(Column, Kind)>,
     /// Rows, as the server's statistics have it.
     pub estimate: i64,
+    /// Bytes of a row on disk, roughly; 0 where nothing is known.
+    pub width: u64,
 }
 
 /// A column of the key.
@@ -90,7 +92,12 @@ impl Target {
         if !matches!(kind.cast_unsigned(), b'r' | b'p') {
             return Err(Error::Record(usage(format!("`{}` is no table", spec.table), Some("name the table itself"))));
         }
+        if table.get(6) {
+            let message = format!("`{}` has child tables that inherit from it", spec.table);
+            return Err(Error::Record(usage(message, Some("no key is unique over all of them: use UPDATE"))));
+        }
         let attributes = attributes(connection, oid).await?;
+        let estimate = table.get::<_, i64>(4).max(0);
         let alias = quote_identifier(name);
         let mut target = Self {
             table: format!("{}.{alias}", quote_identifier(schema)),
@@ -99,7 +106,8 @@ impl Target {
             key: key(connection, spec, oid, &attributes).await?,
             output: Vec::new(),
             input: Vec::new(),
-            estimate: table.get::<_, i64>(4).max(0),
+            estimate,
+            width: u64::try_from(table.get::<_, i64>(5) / estimate.max(1)).unwrap_or(0),
         };
         let (source, input, output) = match &spec.work {
             What::Transform { source, input, output, .. } => (source, input, output),
@@ -162,10 +170,12 @@ impl Target {
 
 fn table_query(table: &str) -> String {
     format!(
-        "SELECT c.oid, n.nspname, c.relname, c.relkind, coalesce((SELECT sum(greatest(p.reltuples, 0))::int8 \
+        "SELECT c.oid, n.nspname, c.relname, c.relkind, coalesce(s.rows, 0), coalesce(s.size, 0), \
+         c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid) \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace, LATERAL (\
+         SELECT sum(greatest(p.reltuples, 0))::int8 AS rows, sum(pg_catalog.pg_table_size(p.oid))::int8 AS size \
          FROM pg_catalog.pg_class p WHERE p.oid = c.oid OR p.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid) \
-         WHERE isleaf)), 0) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.oid = pg_catalog.to_regclass({})",
+         WHERE isleaf)) AS s WHERE c.oid = pg_catalog.to_regclass({})",
         quote_literal(table)
     )
 }

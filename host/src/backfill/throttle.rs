@@ -143,7 +143,7 @@ fn statement(table: u32, ours: &[i32], counts_archive: bool) -> String {
          (SELECT count(*) FROM (SELECT DISTINCT pid FROM pg_catalog.pg_locks WHERE NOT granted AND pid <> ALL ('{{{ours}}}'::int[]) \
          OFFSET 0) AS w WHERE pg_catalog.pg_blocking_pids(w.pid) && '{{{ours}}}'::int[]), \
          EXISTS (SELECT FROM pg_catalog.pg_stat_progress_vacuum WHERE datname = pg_catalog.current_database() \
-         AND (relid = {table} OR relid IS NULL)) \
+         AND (relid IS NULL OR relid = {table} OR relid IN (SELECT relid FROM pg_catalog.pg_partition_tree({table})))) \
          FROM (SELECT count(*) FILTER (WHERE state IN ('streaming', 'catchup') AND replay_lsn IS NOT NULL) AS standbys, \
          count(*) FILTER (WHERE state IS NULL) AS hidden, \
          max(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), replay_lsn)) \

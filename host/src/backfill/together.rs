@@ -2,7 +2,7 @@
 
 use super::ladder::{Hands, Trouble};
 use super::range::Range;
-use super::rows::{Read, end_of_batch};
+use super::rows::{Fill, Read, end_of_batch};
 use super::spec::What;
 use super::write::{Emptied, Writer};
 use super::{Error, Fault, Progress, Spec, Target, Transform, Watch, shown_key};
@@ -70,13 +70,14 @@ async fn run(
     let Some(last) = target.last(connection).await? else { return Ok(0) };
     let begun = Instant::now();
     let mut hands = Hands { connection, target: &target, spec, transform, time, writer, emptied: Emptied::AtOnce };
+    let fill = Fill::new(&target, spec);
     let (mut after, mut written, mut seen) = (None, 0, 0);
     loop {
         if stopping.load(Ordering::Relaxed) {
             return Err(Error::Stopped);
         }
         let rest = Range::between(after.clone(), last.clone());
-        let batch = batch(&mut hands, rest).await?;
+        let batch = batch(&mut hands, &fill, rest).await?;
         written += batch.written;
         seen += batch.rows;
         watch(Progress {
@@ -105,11 +106,10 @@ struct Batch {
 }
 
 /// The first rows of a range.
-async fn batch(hands: &mut Hands<'_>, mut range: Range) -> Result<Batch, Error> {
+async fn batch(hands: &mut Hands<'_>, fill: &Fill, mut range: Range) -> Result<Batch, Error> {
     let (target, spec, connection) = (hands.target, hands.spec, hands.connection);
-    let most = spec.batch_max;
     if let What::Sql(set) = &spec.work {
-        let more = end_of_batch(connection, target, spec, &range, most).await?;
+        let more = end_of_batch(connection, target, spec, &range, spec.batch_max).await?;
         range.upto = more.clone().unwrap_or(range.upto);
         connection.run_all("SAVEPOINT wmigrate_part").await?;
         let done = hands.update(set, &target.within(&range)).await;
@@ -120,21 +120,18 @@ async fn batch(hands: &mut Hands<'_>, mut range: Range) -> Result<Batch, Error> 
             }
             Err(Trouble::Rows(fault)) => {
                 roll_back_part(connection).await?;
-                let read = Read::read(connection, target, spec, &target.within(&range), u32::MAX.into()).await?;
+                let read = Read::read(connection, (target, spec), &target.within(&range), fill).await?;
+                if read.more {
+                    range.upto = read.last_key(target)?;
+                }
                 return Err(culprit(hands, &read, &range, fault).await);
             }
             Err(trouble) => return Err(of_trouble(trouble)),
         };
         return Ok(Batch { rows: written, written, more });
     }
-    let mut read = Read::read(connection, target, spec, &target.within(&range), most + 1).await?;
-    let fits = read.fitting(most);
-    let more = if fits < read.len() {
-        read.truncate(fits);
-        Some(read.key(target, fits - 1).map_err(Error::Record)?)
-    } else {
-        None
-    };
+    let read = Read::read(connection, (target, spec), &target.within(&range), fill).await?;
+    let more = if read.more { Some(read.last_key(target)?) } else { None };
     range.upto = more.clone().unwrap_or(range.upto);
     if read.len() == 0 {
         return Ok(Batch { rows: 0, written: 0, more });

@@ -25,6 +25,9 @@ enum Form {
     Bytes,
 }
 
+/// Tables that are kept. A transform mostly answers in one way, or in two where a column may be all NULL.
+const TABLES: usize = 16;
+
 /// The temporary tables of one session: one for each way in which cells may come.
 #[derive(Default)]
 pub(super) struct Writer {
@@ -130,6 +133,9 @@ impl Writer {
     ) -> Result<(String, Statement), CallError> {
         if let Some(known) = self.copies.get(forms) {
             return Ok(known.clone());
+        }
+        if self.copies.len() == TABLES {
+            self.drop_tables(connection).await?;
         }
         let table = format!("pg_temp.wmigrate_backfill_{}", self.copies.len());
         // One that a rollback has spared is as it was; IF EXISTS would tell the revision so when there is none.

@@ -122,6 +122,11 @@ pub(super) fn failure_of(error: wasmtime::Error, reached: Option<Limit>, limits:
     Failure::Trap { reason, frames, output: printable(output.trim_end()) }
 }
 
+/// Whether it is what the code did, and not what the machine could not give it.
+pub(super) fn is_of_guest(error: &wasmtime::Error) -> bool {
+    error.is::<Trap>() || error.is::<Stop>() || error.is::<Limit>()
+}
+
 fn of_durable(error: durable::Error) -> Failure {
     match error {
         durable::Error::Guest(record) => Failure::Returned(record),

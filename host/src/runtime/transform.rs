@@ -27,10 +27,19 @@ impl Transformer {
         call.limits.cpu = time;
         let mut store = self.maker.store(call, None);
         store.data_mut().make_pure();
+        let index = self.code.transform.ok_or_else(|| Fault::Host("the code exports no `transform`".to_owned()))?;
+        store.data_mut().clock.enter_guest();
+        let instance = self.code.pre.instance_pre().instantiate_async(&mut store).await;
+        let reached = store.data().memory.reached;
+        let instance = match instance {
+            // Its own code runs while an instance is made; what else goes wrong then is nobody's row.
+            Err(error) if reached.is_none() && !outcome::is_of_guest(&error) => {
+                return Err(Fault::Host(format!("no sandbox can be made for the transform: {error:#}")));
+            }
+            instance => instance,
+        };
         let result = async {
-            let index = self.code.transform.ok_or_else(|| wasmtime::Error::msg("it exports no `transform`"))?;
-            store.data_mut().clock.enter_guest();
-            let instance = self.code.pre.instance_pre().instantiate_async(&mut store).await?;
+            let instance = instance?;
             let transform = instance.get_typed_func::<(Batch,), (Result<Vec<Vector>, SqlError>,)>(&mut store, index)?;
             transform.call_async(&mut store, (batch,)).await
         }

@@ -9,6 +9,7 @@ use super::{guest, value};
 use crate::bindings::Column;
 use bytes::Bytes;
 use futures_util::SinkExt as _;
+use postgres_types::Type;
 use std::pin::pin;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Row, Statement};
@@ -24,6 +25,32 @@ impl Connection {
         let described = self.wire.take_columns().unwrap_or_default();
         self.forget_columns();
         Ok((described, rows.map_err(|error| self.call_error(&error))?))
+    }
+
+    /// The first rows of one of the host's statements over a user's table, as long as `wanted` wants them, and whether there
+    /// were more. Those are read and forgotten.
+    pub async fn first_rows(
+        &self,
+        statement: &str,
+        mut wanted: impl FnMut(&Row) -> bool,
+    ) -> Result<(Vec<Row>, bool), CallError> {
+        use futures_util::TryStreamExt as _;
+        self.wire.lift_limits();
+        let none: [(&i32, Type); 0] = [];
+        let read = async {
+            let mut stream = pin!(self.client.query_typed_raw(statement, none).await?);
+            let (mut rows, mut more) = (Vec::new(), false);
+            while let Some(row) = stream.try_next().await? {
+                more = more || !wanted(&row);
+                if !more {
+                    rows.push(row);
+                }
+            }
+            Ok((rows, more))
+        };
+        let read: Result<_, tokio_postgres::Error> = read.await;
+        self.forget_columns();
+        read.map_err(|error| self.call_error(&error))
     }
 
     /// Runs one of the host's statements over a user's table, and says how many rows it touched.
