@@ -51,6 +51,8 @@ fn from_nothing_to_an_applied_revision() {
          $ wmigrate new -m 'fill them' --lang js --rev-id 2b00
          exit 0
          out [PROJECT]/versions/2b00_fill_them.js
+         err Generating [PROJECT]/versions/wmigrate.d.ts ...  done
+         err Generating [PROJECT]/versions/tsconfig.json ...  done
          err Generating [PROJECT]/versions/2b00_fill_them.js ...  done",
     );
     // As they are, with nothing in them, both run.

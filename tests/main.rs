@@ -7,7 +7,9 @@
 mod authoring;
 mod backfill;
 mod bad_input;
+mod bundle;
 mod commands;
+mod conformance;
 mod crash;
 mod durable;
 mod embedded;

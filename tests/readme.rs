@@ -66,8 +66,9 @@ fn revisions_on_every_page_load_and_run() {
         for block in blocks(&fs::read_to_string(&page).unwrap()) {
             let (extension, comment) = match block.language.as_str() {
                 "sql" => ("sql", "--"),
-                "js" => ("js", "//"),
+                "js" | "ts" | "go" | "c" | "cpp" | "zig" => (block.language.as_str(), "//"),
                 "rust" => ("rs", "//"),
+                "python" => ("py", "#"),
                 _ => continue,
             };
             if !block.text.starts_with(&format!("{comment} /// wmigrate\n")) {
@@ -76,15 +77,15 @@ fn revisions_on_every_page_load_and_run() {
             let id = block.text.lines().find_map(|line| line.split_once("revision = \"")).unwrap().1;
             let id = id.split('"').next().unwrap().to_owned();
             project.write(&format!("versions/{id}_shown.{extension}"), &block.text);
-            shown.insert(id, extension);
+            shown.insert(id, extension.to_owned());
         }
     }
-    assert!(shown.values().any(|extension| *extension == "rs"), "{shown:?}");
+    assert!(["sql", "js", "ts", "rs"].iter().all(|wanted| shown.values().any(|found| found == wanted)), "{shown:?}");
     let history = project.ok(["history"]);
-    // Rust is loaded but not built here: that takes a toolchain, and is tested with the language.
+    // What takes a toolchain or an engine of its own is loaded here, and run with the language's own tests.
     for (id, extension) in shown {
         assert!(history.contains(&id), "{id} is not in\n{history}");
-        if extension != "rs" {
+        if ["sql", "js", "ts"].contains(&extension.as_str()) {
             project.ok(["upgrade", &id]);
             project.ok(["downgrade", "5c7e0d94b3fa"]);
         }
@@ -161,8 +162,10 @@ fn root() -> PathBuf {
 fn pages() -> Vec<PathBuf> {
     let root = root();
     let mut pages = vec![root.join("README.md"), root.join("versions/README.md")];
-    let docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    pages.extend(docs.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
+    for folder in ["docs", "docs/languages"] {
+        let docs = fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        pages.extend(docs.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
+    }
     pages.sort();
     pages
 }

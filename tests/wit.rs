@@ -11,7 +11,7 @@ const CURRENT: &str = "wit/0.1.0";
 /// Who reads the contract, and what in it says from where. The path is relative to the reader's package.
 const READERS: &[(&str, &str)] = &[
     ("host/src/bindings.rs", "path: \"../wit/0.1.0\""),
-    ("host/src/authoring/language/rust/sdk.rs", "wit/0.1.0/types.wit"),
+    ("host/src/authoring/wit.rs", "wit/0.1.0/types.wit"),
     ("guest-sdk/rust/src/lib.rs", "path: \"wit\""),
     ("guest-sdk/engines/sql/src/lib.rs", "path: \"../../../wit/0.1.0\""),
     ("guest-sdk/engines/build-js.sh", "--wit \"$here/../../wit/0.1.0\""),

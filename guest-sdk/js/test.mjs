@@ -125,6 +125,11 @@ test("results", () => {
   check(1009, "text[]", { tag: "text", val: '{a,"b,\\"",NULL,"NULL"}\0[0:0]={{}}\0' }, [["a", 'b,"', null, "NULL"], [[]]]);
   check(3802, "jsonb", { tag: "text", val: '{"a": [1]}\0' }, [{ a: [1] }]);
   assert.throws(() => check(25, "text", { tag: "text", val: "a\0" }, ["a", "b"]), /1 values for 2 rows/);
+  // An array that came out of JSON goes back as JSON; one like it is an array of PostgreSQL's.
+  const columns = [{ name: "a", oid: 3802, typeName: "jsonb" }];
+  const [{ a }] = rowsFrom({ columns, rows: 1, vectors: [{ nulls: new Uint8Array(0), cells: { tag: "text", val: "[1, [2]]\0" } }] });
+  assert.deepEqual(valueFrom(a, "a"), { tag: "text", val: "[1,[2]]" });
+  assert.deepEqual(valueFrom([...a], "a"), { tag: "text", val: '{"1",{"2"}}' });
 });
 
 test("dates", () => {

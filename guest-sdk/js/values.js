@@ -71,6 +71,13 @@ function describe(columns) {
 const { slice } = Array.prototype;
 const BIGINT = (text) => BigInt(text);
 const BOOLEAN = (text) => text === "t" || text === "true";
+/** Arrays that came out of JSON: sent back they are JSON again, where any other array is one of PostgreSQL's. */
+const jsonArrays = new WeakSet();
+const JSON_VALUE = (text) => {
+  const value = JSON.parse(text);
+  if (Array.isArray(value)) jsonArrays.add(value);
+  return value;
+};
 /** How the text form of a type is read, by oid; what is not here stays text. The second number is the type's array. */
 const FROM_TEXT = new Map(
   [
@@ -80,10 +87,10 @@ const FROM_TEXT = new Map(
     [21, 1005, Number],
     [23, 1007, Number],
     [26, 1028, Number],
-    [114, 199, JSON.parse],
+    [114, 199, JSON_VALUE],
     [700, 1021, Number],
     [701, 1022, Number],
-    [3802, 3807, JSON.parse],
+    [3802, 3807, JSON_VALUE],
   ].flatMap(([oid, array, read]) => [[oid, read], [array, (text) => arrayFrom(text, read)]]),
 );
 /** How the fixed-width form of a type is read, by oid: the array over the bytes, and what each number becomes. */
@@ -193,7 +200,7 @@ export function textFrom(value, what) {
     case "number":
       return numberText(value, what);
     case "object":
-      if (Array.isArray(value)) return arrayLiteral(value, what);
+      if (Array.isArray(value)) return jsonArrays.has(value) ? jsonText(value, what) : arrayLiteral(value, what);
       if (value instanceof Date) return timestampText(microsOfDate(checkedDate(value, what)), "Z");
       if (value instanceof Uint8Array) return `\\x${Array.from(value, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
       return jsonText(value, what);
@@ -211,7 +218,7 @@ function numberText(value, what) {
 }
 
 function jsonText(value, what) {
-  const prototype = Object.getPrototypeOf(value);
+  const prototype = Array.isArray(value) ? Object.prototype : Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null && typeof value.toJSON !== "function") {
     throw new TypeError(`${what} is ${kindOf(value)}, which has no form in SQL; plain objects are sent as JSON`);
   }

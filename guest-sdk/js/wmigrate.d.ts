@@ -4,7 +4,8 @@ declare module "wmigrate" {
   /**
    * A parameter. Numbers and bigints are sent as the type the server expects there, exactly; an integer Number beyond 2^53 is
    * refused, since it may already have lost digits. A Date is a timestamptz, a Uint8Array a bytea, a plain object JSON,
-   * an array a PostgreSQL array (for a json column that holds an array pass `JSON.stringify(array)`).
+   * an array a PostgreSQL array, but one that a json column gave is JSON again (for a new JSON array, and for a string or boolean that
+   * is to be JSON by itself, pass `JSON.stringify(value)`).
    */
   export type Parameter = null | undefined | boolean | number | bigint | string | Date | Uint8Array | ArrayBuffer | Parameter[] | { [key: string]: unknown };
 

@@ -14,13 +14,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
-use wmigrate::authoring::language::rust::{RustBuild, build};
+use wmigrate::authoring::language::{Order, build};
 use wmigrate::backfill::Transform as _;
 use wmigrate::bindings::{Batch, Cells, Column, Vector, Way};
 use wmigrate::embedded::{Options, Search, ensure};
 use wmigrate::engines;
 use wmigrate::runtime::{Cache, Call, Code, Door, Limits, Recorded, Runtime};
 use wmigrate::sql::{Begin, Connection, Settings, Transaction};
+use wmigrate::versions::Language;
 
 fn main() {
     let folder = std::env::temp_dir().join(format!("wmigrate-bench-{}", std::process::id()));
@@ -32,12 +33,10 @@ fn main() {
 fn run(folder: &Path) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/guests/costs.rs");
     let dependencies = toml::Table::new();
-    let guest = build(&RustBuild {
-        source: &source,
-        revision: "be0c4ba5e000",
-        dependencies: &dependencies,
-        build_dir: &folder.join("rust"),
-    })
+    let guest = build(
+        Language::Rust,
+        &Order { source: &source, revision: "be0c4ba5e000", dependencies: &dependencies, build_dir: folder },
+    )
     .unwrap()
     .component;
 

@@ -1,11 +1,14 @@
 //! Writing for the user: new projects and new revisions. Makes text and files only: which parents a revision has is
 //! decided with `graph` beforehand, and building it comes afterwards.
 
+pub mod component;
+pub mod editor;
 pub mod init;
 pub mod language;
 pub mod new_revision;
 pub mod slug;
 pub mod template;
+pub mod wit;
 
 use std::io;
 use std::path::PathBuf;
@@ -88,7 +91,7 @@ impl Error {
         match self {
             Self::DuplicateRevision { .. } => Some("leave out `--rev-id`, or choose another".to_owned()),
             Self::NoTemplate { name, folder } => Some(format!(
-                "built in are sql, js and rust (`wmigrate list_templates`); a project adds one as `{}`",
+                "`wmigrate list_templates` says which are built in; a project adds one as `{}`",
                 folder.join(name).display()
             )),
             Self::TemplateFrontMatter { .. } => Some("let it begin with `{{ front_matter }}`".to_owned()),

@@ -3,6 +3,7 @@
 mod backfill;
 mod branches;
 mod build;
+mod bundle;
 mod crew;
 mod current;
 mod db;
@@ -27,9 +28,11 @@ mod shells;
 mod show;
 mod signals;
 mod stamp;
+mod stamp_component;
 mod status;
 mod upgrade;
 mod verify;
+mod wit;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use exit::{CliError, Code};
@@ -59,6 +62,9 @@ pub struct Global {
     /// Configuration file; otherwise `wmigrate.toml` here or in a folder above.
     #[arg(short = 'c', long, env = "WMIGRATE_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// The history: a versions folder or a bundle, instead of those of the configuration; may be repeated.
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Global options")]
+    pub versions: Vec<PathBuf>,
     /// The database: a URL, a libpq connection string, or `embedded`.
     #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     pub database_url: Option<String>,
@@ -133,6 +139,12 @@ pub enum Command {
     ListTemplates(list_templates::ListTemplates),
     /// Build the revisions' components and write `wmigrate.lock`.
     Build(build::Build),
+    /// Pack the history into one file, which runs where there are no sources and no toolchains.
+    Bundle(bundle::Bundle),
+    /// Make a revision of a component that was built elsewhere.
+    StampComponent(stamp_component::StampComponent),
+    /// Print the WIT package that revisions are built against.
+    Wit(wit::Wit),
     /// Show what a command would run.
     Plan(plan::Plan),
     /// One screen: database, heads, what is pending.
@@ -220,6 +232,9 @@ fn run(command: Command, global: &Global, printer: Printer) -> Result<ExitCode, 
             Ok(ExitCode::SUCCESS)
         }
         Command::Build(build) => done(build.run(global, &printer)),
+        Command::Bundle(bundle) => done(bundle.run(global, &printer)),
+        Command::StampComponent(stamp) => done(stamp.run(global, &printer)),
+        Command::Wit(wit) => done(wit.run(&printer)),
         Command::Plan(plan) => plan.run(global, &printer),
         Command::Status(status) => status.run(global, &printer),
         Command::Verify(verify) => done(verify.run(global, &printer)),

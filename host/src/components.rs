@@ -9,7 +9,7 @@ mod granted;
 
 pub use granted::Granted;
 
-use crate::authoring::language::{rust, sql};
+use crate::authoring::language::{self, Finding, Order, script, sql};
 use crate::config::Config;
 use crate::engines::Engine;
 use crate::graph::{Direction, Plan};
@@ -198,6 +198,8 @@ pub struct Component {
 pub enum Bytes {
     /// An engine that the binary carries.
     Engine(&'static Engine),
+    /// An engine's, out of a bundle.
+    Shared(Arc<[u8]>),
     /// Its own.
     Own(Arc<[u8]>),
 }
@@ -208,7 +210,7 @@ impl Bytes {
     pub fn get(&self) -> &[u8] {
         match self {
             Self::Engine(engine) => engine.component,
-            Self::Own(bytes) => bytes,
+            Self::Shared(bytes) | Self::Own(bytes) => bytes,
         }
     }
 }
@@ -287,22 +289,18 @@ impl Components {
                 return Err(Error::Durable { revision, mode });
             }
             job.granted()?;
-            if file.language == Language::Sql {
-                let (text, _) = job.script()?;
-                if step.direction == Direction::Downgrade && !sql::has_downgrade(&text) {
-                    return Err(Error::NoDowngrade { revision, path: file.path.clone(), marker: true });
-                }
+            if !file.language.is_script() {
+                continue;
             }
-            if file.language == Language::Js
-                && step.direction == Direction::Downgrade
-                // An export has its name in the text, whatever way it is written.
-                && !job.source()?.text().is_some_and(|text| text.contains("downgrade"))
-            {
-                return Err(Error::NoDowngrade {
-                    revision: step.revision.clone(),
-                    path: file.path.clone(),
-                    marker: false,
-                });
+            let (payload, _) = job.script()?;
+            let has_downgrade = match file.language {
+                Language::Sql => sql::has_downgrade(&payload),
+                // A function has its name in the text, whatever way it is written.
+                _ => payload.contains("downgrade"),
+            };
+            if step.direction == Direction::Downgrade && !has_downgrade {
+                let marker = file.language == Language::Sql;
+                return Err(Error::NoDowngrade { revision, path: file.path.clone(), marker });
             }
         }
         Ok(())
@@ -356,15 +354,21 @@ impl Job {
         versions::read_source(file).map_err(|cause| Error::Versions { revision: file.revision.id.clone(), cause })
     }
 
-    /// The text of a script and the digest of its source; that of an SQL revision is checked.
+    /// What the engine of a script gets, checked, and the digest of its source.
     fn script(&self) -> Result<(String, String), Error> {
         let file = self.file();
         let source = self.source()?;
         let Content::Text(text) = source.content else { unreachable!("only a component's source is not text") };
-        if file.language == Language::Sql {
-            sql::check(&text, !self.is_durable()).map_err(|finding| script_error(file, finding))?;
-        }
-        Ok((text, source.digest))
+        let payload = script::checked(file, text, !self.is_durable()).map_err(|error| script_error(file, error))?;
+        Ok((payload, source.digest))
+    }
+
+    /// What a script is, for an engine of this digest.
+    fn identity_of_script(&self, engine: &str, source: &versions::Source) -> Result<String, Error> {
+        let file = self.file();
+        let text = source.text().unwrap_or_default().to_owned();
+        let payload = script::payload(file, text).map_err(|error| script_error(file, error))?;
+        Ok(section::identity(engine, &metadata_of(file), Some(&payload)))
     }
 
     /// The digest of what would run, as the log has it; none where it would have to be built first.
@@ -374,7 +378,7 @@ impl Job {
         match Engine::of(file.language) {
             Some(engine) => {
                 let source = self.source().ok()?;
-                let digest = identity_of(engine.digest(), &metadata_of(file), source.text());
+                let digest = self.identity_of_script(engine.digest(), &source).ok()?;
                 Some(format!("{digest} {}", source.digest))
             }
             None if file.language == Language::Wasm => self.assemble().ok().map(|component| component.log_digest()),
@@ -395,8 +399,11 @@ impl Job {
             (Some(component.digest), component.source, false)
         } else {
             let source = self.source()?;
+            if source.digest != ran_source && !ran_source.is_empty() {
+                return Ok(Verdict::Edited);
+            }
             let digest = match Engine::of(file.language) {
-                Some(engine) => Some(identity_of(engine.digest(), &metadata_of(file), source.text())),
+                Some(engine) => Some(self.identity_of_script(engine.digest(), &source)?),
                 None => self
                     .built(&source.digest)
                     .and_then(|bytes| identity_of_component(&bytes).ok())
@@ -419,13 +426,13 @@ impl Job {
         let unusable = |cause: String| Error::Component { revision: revision.clone(), path: file.path.clone(), cause };
         let component = match (file.language, Engine::of(file.language)) {
             (_, Some(engine)) => {
-                let (text, source) = self.script()?;
+                let (payload, source) = self.script()?;
                 Component {
                     revision: revision.clone(),
                     path: file.path.clone(),
-                    digest: identity_of(engine.digest(), &metadata_of(file), Some(&text)),
+                    digest: section::identity(engine.digest(), &metadata_of(file), Some(&payload)),
                     source,
-                    payload: Some(text.into()),
+                    payload: Some(payload.into()),
                     built_with: engine.version(),
                     bytes: Bytes::Engine(engine),
                     code_digest: engine.digest().to_owned(),
@@ -433,6 +440,7 @@ impl Job {
                     durable: self.is_durable(),
                 }
             }
+            (Language::Wasm, None) if file.bundled.is_some() => self.unpacked()?,
             (Language::Wasm, None) => {
                 let Content::Component(bytes) = self.source()?.content else {
                     unreachable!("a component's source is its bytes")
@@ -452,11 +460,11 @@ impl Job {
                     durable: self.is_durable(),
                 }
             }
-            (Language::Rust, None) => self.compiled()?,
-            (Language::Ts | Language::Py | Language::Go | Language::C | Language::Sql | Language::Js, None) => {
+            (language, None) if language.is_compiled() => self.compiled()?,
+            (language, None) => {
                 return Err(unusable(format!(
                     "this version does not build {}; build it to a component and put that here",
-                    file.language.name()
+                    language.name()
                 )));
             }
         };
@@ -470,21 +478,43 @@ impl Job {
         runtime: &Runtime,
         component: &Component,
     ) -> Result<(Code, Option<CacheNote>), crate::runtime::Error> {
-        let Bytes::Engine(engine) = component.bytes else {
-            return runtime.load(&component.code_digest, component.bytes.get());
-        };
+        if let Bytes::Own(bytes) = &component.bytes {
+            return runtime.load(&component.code_digest, bytes);
+        }
         let slot = {
             let mut engines = self.shared.engines.lock().expect("no holder of this lock panics");
-            Arc::clone(engines.entry((engine.digest().to_owned(), runtime.stack())).or_default())
+            Arc::clone(engines.entry((component.code_digest.clone(), runtime.stack())).or_default())
         };
         // Held while the engine is loaded: whoever else needs it waits instead of compiling it again.
         let mut slot = slot.lock().expect("no holder of this lock panics");
         if let Some(code) = slot.as_ref() {
             return Ok((code.clone(), None));
         }
-        let (code, note) = runtime.load(engine.digest(), engine.component)?;
+        let (code, note) = runtime.load(&component.code_digest, component.bytes.get())?;
         *slot = Some(code.clone());
         Ok((code, note))
+    }
+
+    /// What the bundle holds of it.
+    fn unpacked(&self) -> Result<Component, Error> {
+        let file = self.file();
+        let bundled = file.bundled.as_ref().expect("the caller has asked");
+        let entry = bundled.entry();
+        let payload = bundled.bundle.payload(entry);
+        let code = bundled.bundle.code(entry);
+        Ok(Component {
+            revision: file.revision.id.clone(),
+            path: file.path.clone(),
+            digest: entry.component.clone(),
+            source: entry.source.clone(),
+            // A script is run by code that others are run by too.
+            bytes: if payload.is_some() { Bytes::Shared(code) } else { Bytes::Own(code) },
+            payload: payload.map(Into::into),
+            built_with: entry.built_with.clone(),
+            code_digest: entry.code.clone(),
+            granted: self.granted()?,
+            durable: self.is_durable(),
+        })
     }
 
     fn granted(&self) -> Result<Granted, Error> {
@@ -504,7 +534,7 @@ impl Job {
         let (bytes, built_with) = match self.built(&source.digest) {
             Some(bytes) => {
                 let known = self.shared.lock.revisions.get(&revision).filter(|entry| entry.source == source.digest);
-                (bytes, known.map_or_else(|| "rustc".to_owned(), |entry| entry.built_with.clone()))
+                (bytes, known.map_or_else(|| "another machine".to_owned(), |entry| entry.built_with.clone()))
             }
             None if self.shared.policy.locked => {
                 return Err(Error::NotLocked {
@@ -560,13 +590,13 @@ impl Job {
             let error: toml::de::Error = error;
             failed(Box::new(error), None)
         })?;
-        let built = rust::build(&rust::RustBuild {
+        let order = Order {
             revision: &file.revision.id,
             source: file.folder.as_deref().unwrap_or(&file.path),
-            build_dir: &self.shared.build.join("rust"),
+            build_dir: &self.shared.build,
             dependencies: &dependencies,
-        })
-        .map_err(|error| failed(Box::new(error), None))?;
+        };
+        let built = language::build(file.language, &order).map_err(|error| failed(Box::new(error), None))?;
         let stamped = section::stamp(&built.component, &metadata_of(file), None)
             .map_err(|error| failed(Box::new(error), None))?;
         keep(&self.shared.build, &built_name(source), &stamped).map_err(|error| failed(Box::new(error), None))?;
@@ -613,20 +643,10 @@ pub fn built_name(source: &str) -> String {
     format!("{}.wasm", source.get(..32).unwrap_or(source))
 }
 
-/// One digest for what a revision is: see the head of this file.
-fn identity_of(code: &str, metadata: &Metadata, payload: Option<&str>) -> String {
-    let mut hasher = blake3::Hasher::new_derive_key("wmigrate revision identity 2026");
-    let metadata = serde_json::to_vec(metadata).expect("metadata is plain strings, numbers and lists");
-    for part in [code.as_bytes(), &metadata, payload.unwrap_or_default().as_bytes()] {
-        hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
-    }
-    hasher.finalize().to_hex().to_string()
-}
-
 /// The digest of its code, and its identity.
 fn identity_of_component(bytes: &[u8]) -> Result<(String, String), section::Error> {
     let code = section::code_digest(bytes)?.to_hex().to_string();
-    let identity = identity_of(&code, &section::metadata(bytes)?, section::payload(bytes)?);
+    let identity = section::identity(&code, &section::metadata(bytes)?, section::payload(bytes)?);
     Ok((code, identity))
 }
 
@@ -645,15 +665,12 @@ pub fn metadata_of(file: &File) -> Metadata {
     })
 }
 
-fn script_error(file: &File, finding: sql::Finding) -> Error {
-    Error::Script {
-        revision: file.revision.id.clone(),
-        path: file.path.clone(),
-        line: finding.line,
-        column: finding.column,
-        message: finding.message,
-        hint: finding.hint,
-    }
+fn script_error(file: &File, error: script::Error) -> Error {
+    let Finding { line, column, message, hint } = match error {
+        script::Error::Finding(finding) => finding,
+        script::Error::Versions(cause) => return Error::Versions { revision: file.revision.id.clone(), cause },
+    };
+    Error::Script { revision: file.revision.id.clone(), path: file.path.clone(), line, column, message, hint }
 }
 
 fn keep(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {

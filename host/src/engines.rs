@@ -33,8 +33,8 @@ impl Engine {
     pub fn of(language: Language) -> Option<&'static Self> {
         match language {
             Language::Sql => Some(&SQL),
-            Language::Js => Some(&JS),
-            Language::Ts | Language::Py | Language::Rust | Language::Go | Language::C | Language::Wasm => None,
+            Language::Js | Language::Ts => Some(&JS),
+            _ => None,
         }
     }
 

@@ -2,6 +2,7 @@
 //! Nothing is compiled or run here, and what the ids mean together is `graph`'s. Metadata may come from the index, a
 //! cache; text, bytes and digests always come from the files themselves.
 
+pub mod bundle;
 pub mod front_matter;
 mod index;
 pub mod language;
@@ -9,7 +10,7 @@ pub mod limits;
 pub mod lock_file;
 pub mod nearest;
 pub mod section;
-mod source;
+pub mod source;
 
 use std::fs::{self, Metadata};
 use std::io::Read as _;
@@ -60,6 +61,8 @@ pub struct File {
     pub size: u64,
     /// When the (main) file was last written, in nanoseconds since 1970.
     pub mtime: i64,
+    /// Its place in a bundle, if it is in one: then there is no such file.
+    pub bundled: Option<bundle::Bundled>,
 }
 
 /// Why the folders cannot be read. The path is always part of the message; details are in `source()`.
@@ -119,6 +122,14 @@ pub enum Error {
         /// What is wrong.
         source: section::Error,
     },
+    /// The bundle is wrong.
+    #[error("bundle `{path}` cannot be used")]
+    Bundle {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: bundle::Error,
+    },
     /// Too large.
     #[error("`{path}` has {size} bytes; at most {limit} are read")]
     TooLarge {
@@ -148,6 +159,7 @@ impl Error {
             }
             Self::FrontMatter { source, .. } => source.hint(),
             Self::Component { source, .. } => source.hint().map(str::to_owned),
+            Self::Bundle { source, .. } => Some(source.hint().to_owned()),
             Self::NotUtf8 { .. } => Some("save the file as UTF-8".to_owned()),
             Self::NoMainFile { .. } => Some("the front matter and the code go in `src/lib.rs`".to_owned()),
             Self::Io { .. }
@@ -156,6 +168,11 @@ impl Error {
             | Self::Name { .. }
             | Self::TooLarge { .. } => None,
         }
+    }
+
+    /// Whether a bundle is not what its digests say.
+    pub fn is_altered(&self) -> bool {
+        matches!(self, Self::Bundle { source: bundle::Error::Altered(_) | bundle::Error::Length { .. }, .. })
     }
 
     /// The kind for `--json`, where this is one of the graph's.
@@ -176,6 +193,7 @@ impl Error {
             | Self::NotAFile { .. }
             | Self::Name { .. }
             | Self::NoMainFile { .. }
+            | Self::Bundle { .. }
             | Self::TooLarge { .. }
             | Self::NotUtf8 { .. } => None,
         }
@@ -183,16 +201,25 @@ impl Error {
 }
 
 impl Versions {
-    /// Reads the metadata of every revision in `folders`. With a fresh `index_file` this is one stat a file; the index
+    /// Reads the metadata of every revision in `folders`, of which some may be bundles. With a fresh `index_file` this is one stat a file; the index
     /// is renewed where it is stale, and a folder that cannot be written to is no reason to fail.
     pub fn load(folders: &[PathBuf], index_file: Option<&Path>) -> Result<Self, Error> {
         // The two halves of the work at head: waiting for the system here, decoding there.
-        let (found, mut index) = std::thread::scope(|scope| {
+        let (found, bundles, mut index) = std::thread::scope(|scope| {
             let index = scope.spawn(|| index_file.map(index::Index::read).unwrap_or_default());
             let mut found = Vec::new();
-            let listed = folders.iter().try_for_each(|folder| list(folder, &mut found));
+            let mut bundles = Vec::new();
+            let listed = folders.iter().try_for_each(|folder| {
+                if !bundle::is_bundle(folder) {
+                    return list(folder, &mut found);
+                }
+                let read = bundle::Bundle::open(folder).and_then(|bundle| bundle.files(folder));
+                // Load order: behind what was found so far.
+                bundles.push((found.len(), read.map_err(|source| Error::Bundle { path: folder.clone(), source })?));
+                Ok(())
+            });
             let index = index.join().expect("decoding returns whatever the bytes are");
-            listed.map(|()| (found, index))
+            listed.map(|()| (found, bundles, index))
         })?;
         let known: Vec<Option<FrontMatter>> =
             found.iter().map(|found| index.take(&found.key, found.size, found.mtime)).collect();
@@ -202,7 +229,12 @@ impl Versions {
             let entries = found.iter().zip(&read);
             index::write(file, entries.map(|(found, front)| (found.key.as_str(), found.size, found.mtime, front)));
         }
-        Ok(Self { revisions: found.into_iter().zip(read).map(|(found, front)| found.into_file(front)).collect() })
+        let mut revisions: Vec<File> =
+            found.into_iter().zip(read).map(|(found, front)| found.into_file(front)).collect();
+        for (place, files) in bundles.into_iter().rev() {
+            revisions.splice(place..place, files);
+        }
+        Ok(Self { revisions })
     }
 
     /// What [`graph::Map::new`] takes.
@@ -246,6 +278,7 @@ impl Found {
             front: front.options,
             size: self.size,
             mtime: self.mtime,
+            bundled: None,
         }
     }
 }

@@ -90,7 +90,7 @@ pub const CASES: &[Case] = &[
         1,
         "error: `[PROJECT]/versions/3c00.wasm` is not a revision's component
          caused by: this is a core module, not a component
-         hint: make a component of it (`wasm-tools component new`), or let `wmigrate build` build it from source",
+         hint: make a revision of it: `wmigrate stamp-component FILE --message \"…\" --down-revision …`; `wmigrate build` does it for the sources it builds",
     ),
     case(
         "WebAssembly of an unknown version",
@@ -108,7 +108,7 @@ pub const CASES: &[Case] = &[
         10,
         "error: `[PROJECT]/versions/3c00.wasm` is not a revision's component
          caused by: the component has no section `wmigrate:revision`
-         hint: a built `.wasm` must be stamped: `wmigrate build` does it for the sources it builds",
+         hint: make a revision of it: `wmigrate stamp-component FILE --message \"…\" --down-revision …`; `wmigrate build` does it for the sources it builds",
     ),
     case(
         "a component of another world",

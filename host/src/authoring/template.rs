@@ -13,10 +13,15 @@ use crate::versions::Language;
 /// A template is a page of text.
 const MAX_TEMPLATE: u64 = 1024 * 1024;
 /// What ships with the tool: file name, what `list_templates` says of it, text.
-const BUILT_IN: [(&str, &str, &str); 4] = [
+const BUILT_IN: [(&str, &str, &str); 9] = [
     ("revision.sql", "Plain SQL under two markers; no toolchain needed.", include_str!("templates/revision.sql")),
     ("revision.js", "JavaScript with two functions; no toolchain needed.", include_str!("templates/revision.js")),
+    ("revision.ts", "TypeScript, its types taken away; no toolchain needed.", include_str!("templates/revision.ts")),
     ("revision.rs", "Rust with typed rows and `?`; built by cargo.", include_str!("templates/revision.rs")),
+    ("revision.go", "Go with ordinary errors; built by go.", include_str!("templates/revision.go")),
+    ("revision.c", "C with one header; built by zig or clang.", include_str!("templates/revision.c")),
+    ("revision.cpp", "C++ with the same header; built by zig or clang.", include_str!("templates/revision.cpp")),
+    ("revision.zig", "Zig with error unions; built by zig.", include_str!("templates/revision.zig")),
     ("merge.sql", "Joins branches, for `wmigrate merge`.", include_str!("templates/merge.sql")),
 ];
 
@@ -71,10 +76,7 @@ pub fn find(name: &str, folder: &Path) -> Result<Template, Error> {
 /// Names and one-line synopses, the project's additions last.
 pub fn list_templates(folder: &Path) -> Vec<Listed> {
     let language = |file: &str| match file.split_once('.') {
-        Some(("revision", extension)) => Language::from_name(extension).map(|language| match language {
-            Language::Js => "js".to_owned(),
-            other => other.name().to_owned(),
-        }),
+        Some(("revision", extension)) => Language::from_name(extension).map(|language| language.short().to_owned()),
         Some((name, "sql")) if file == MERGE_TEMPLATE => Some(name.to_owned()),
         Some(_) | None => None,
     };
@@ -118,7 +120,7 @@ mod tests {
     fn listed_by_the_name_lang_takes() {
         let listed = list_templates(Path::new("/nowhere"));
         let names: Vec<_> = listed.iter().map(|template| template.name.as_str()).collect();
-        assert_eq!(names, ["sql", "js", "rust", "merge"]);
+        assert_eq!(names, ["sql", "js", "ts", "rust", "go", "c", "cpp", "zig", "merge"]);
         assert!(listed.iter().all(|template| !template.overridden));
     }
 
@@ -133,9 +135,9 @@ mod tests {
         assert_eq!(find("revision.js", &folder).unwrap().text, include_str!("templates/revision.js"));
         let listed = list_templates(&folder);
         let own: Vec<_> = listed.iter().filter(|listed| listed.overridden).map(|listed| &listed.name).collect();
-        assert_eq!(own, ["sql", "python"]);
-        let missing = find("revision.go", &folder).unwrap_err();
-        assert_eq!(missing.to_string(), "there is no template `revision.go`");
+        assert_eq!(own, ["sql", "py"]);
+        let missing = find("revision.wasm", &folder).unwrap_err();
+        assert_eq!(missing.to_string(), "there is no template `revision.wasm`");
         fs::remove_dir_all(&folder).unwrap();
     }
 

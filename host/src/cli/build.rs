@@ -5,7 +5,7 @@ use super::exit::{CliError, Code};
 use super::print::Printer;
 use super::project::Project;
 use crate::authoring::language::sql;
-use crate::components::{Bytes, Component, Components, Policy, built_name, metadata_of};
+use crate::components::{Component, Components, Policy, built_name, metadata_of};
 use crate::versions::lock_file::{Entry, LockFile};
 use crate::versions::{BUILT, Language, section};
 use clap::Args;
@@ -46,9 +46,7 @@ impl Build {
             let job = components.job(id);
             let component = job.assemble()?;
             let file = job.file();
-            if let Bytes::Engine(_) = component.bytes
-                && file.language == Language::Sql
-            {
+            if file.language == Language::Sql {
                 for warning in
                     component.payload.as_deref().map(|text| sql::warnings(text, !component.durable)).unwrap_or_default()
                 {
@@ -68,7 +66,7 @@ impl Build {
                 component: component.digest.clone(),
                 built_with: component.built_with.clone(),
             };
-            if self.keep && file.language == Language::Rust {
+            if self.keep && file.language.is_compiled() {
                 let folder = file.path.parent().unwrap_or(Path::new(".")).join(BUILT);
                 write(&folder, &built_name(&component.source), component.bytes.get())?;
             }

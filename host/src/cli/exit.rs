@@ -2,9 +2,11 @@
 //! codes in the documentation is this file.
 
 use super::print::Printer;
+use crate::authoring::language::script;
 use crate::components::Granted;
 use crate::durable::{Cause, Halted};
 use crate::runtime::{Failure, Limit, printable};
+use crate::versions::File;
 use crate::versions::limits::duration_to;
 use crate::{authoring, components, config, embedded, graph, runner, sql, state, versions};
 use serde_json::json;
@@ -92,6 +94,21 @@ impl CliError {
         Self { causes, ..Self::new(code, kind, error.to_string()) }
     }
 
+    /// An engine knows a script by its revision's id; people and their editors know its file.
+    pub fn name_source(&mut self, file: &File) {
+        let place = script::place(file).display().to_string();
+        let id = &file.revision.id;
+        for (theirs, ours) in [
+            (format!(" at {id}.js:"), format!(" at {place}:")),
+            (format!("({id}.js:"), format!("({place}:")),
+            (format!("File \"{id}.py\""), format!("File \"{place}\"")),
+        ] {
+            for text in self.causes.iter_mut().filter(|text| text.contains(&theirs)) {
+                *text = text.replace(&theirs, &ours);
+            }
+        }
+    }
+
     /// As `--json` prints it.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
@@ -136,6 +153,7 @@ impl From<versions::Error> for CliError {
     fn from(error: versions::Error) -> Self {
         let (code, kind) = match error.kind() {
             Some(kind) => (Code::Graph, kind),
+            None if error.is_altered() => (Code::Digest, "altered"),
             None => (Code::Failed, "versions"),
         };
         Self::of(code, kind, &error).maybe_hint(error.hint())

@@ -94,7 +94,10 @@ pub(super) fn configuration(global: &Global) -> Result<(Config, Environment), Cl
     environment.extend(
         std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))),
     );
-    let config = Config::load(global.config.as_deref(), &environment)?;
+    let mut config = Config::load(global.config.as_deref(), &environment)?;
+    if !global.versions.is_empty() {
+        config.versions.clone_from(&global.versions);
+    }
     Ok((config, environment))
 }
 

@@ -4,9 +4,10 @@ use super::Global;
 use super::exit::{CliError, Code};
 use super::print::Printer;
 use super::project::Project;
+use crate::authoring::editor;
 use crate::authoring::new_revision::{NewRevision, new_id, now};
 use crate::graph::{self, Map};
-use crate::versions::Language;
+use crate::versions::{Language, bundle};
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ pub struct Revision {
     /// What it is about.
     #[arg(short, long)]
     message: Option<String>,
-    /// What it is written in: sql, js or rust.
+    /// What it is written in: sql, js, ts, rust, go, c, cpp or zig.
     #[arg(long, default_value = "sql")]
     lang: String,
     /// Revision or label to build on: `head`, `label@head`, an id, or `base` for a new root.
@@ -43,11 +44,14 @@ pub struct Revision {
 impl Revision {
     pub(super) fn run(&self, global: &Global, printer: &Printer) -> Result<(), CliError> {
         let project = Project::load(global)?;
-        let language = Language::from_name(&self.lang)
-            .filter(|language| matches!(language, Language::Sql | Language::Js | Language::Rust))
-            .ok_or_else(|| {
-                CliError::usage(format!("there is no template for `--lang {}`", self.lang))
-                    .hint("sql, js and rust have one; any other language: put its component into the versions folder")
+        let language =
+            Language::from_name(&self.lang).filter(|language| !matches!(language, Language::Wasm | Language::Py)).ok_or_else(|| {
+                let names = Language::ALL.into_iter().filter(|language| !matches!(language, Language::Wasm | Language::Py));
+                let names: Vec<_> = names.map(Language::short).collect();
+                CliError::usage(format!("there is no template for `--lang {}`", self.lang)).hint(format!(
+                    "there is one for {}; of any other language: `wmigrate stamp-component` makes a revision of what its compiler makes",
+                    names.join(", ")
+                ))
             })?;
         let parents = parents(&project.map, &self.head, self.splice)?;
         let depends_on = self.depends_on.iter().map(|name| dependency(&project.map, name)).collect::<Result<_, _>>()?;
@@ -73,12 +77,19 @@ pub(super) fn write(
 ) -> Result<(), CliError> {
     graph::revision::validate_id(&new.id)?;
     let folder = folder_for(project, new, folder)?;
+    if bundle::is_bundle(&folder) {
+        return Err(CliError::usage(format!("`{}` is a bundle, to which no revision is added", folder.display()))
+            .hint("write it into the project that the bundle was made from"));
+    }
     if project.map.get(&new.id).is_none() {
         let mut revisions = project.map.revisions().to_vec();
         revisions.push(new.graph_revision(&folder).into());
         Map::new(revisions)?;
     }
     let path = new.write(&folder, &project.config.templates, &project.versions)?;
+    for path in editor::write(new.language, &folder)? {
+        printer.talk(&format!("Generating {} ...  done", path.display()));
+    }
     if printer.json {
         printer.json(&json!({ "revision": new.id, "path": path, "down_revision": new.parents }));
     } else {

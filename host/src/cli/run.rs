@@ -321,7 +321,11 @@ impl<'a> Job<'a> {
         };
         let stopped = error.stopped();
         let mut fate = Fate::of(&error);
+        let failed = error.step().and_then(|step| self.project.versions.find(&step.revision));
         let mut error = CliError::from(error);
+        if let Some(file) = failed {
+            error.name_source(file);
+        }
         if stopped {
             error.code = self.signals.code();
         }

@@ -88,6 +88,15 @@ pub struct StepFailure {
 }
 
 impl Error {
+    /// The revision that failed, where it was one.
+    #[must_use]
+    pub fn step(&self) -> Option<&StepFailure> {
+        match self {
+            Self::Step(step) => Some(step),
+            _ => None,
+        }
+    }
+
     pub(crate) fn of_finish(step: &Step, error: FinishError, granted: Option<&Granted>) -> Self {
         let revision = step.revision.clone();
         match error {

@@ -18,13 +18,18 @@ pub enum Language {
     Go,
     /// C.
     C,
+    /// C++.
+    Cpp,
+    /// Zig.
+    Zig,
     /// An already built component.
     Wasm,
 }
 
 impl Language {
     /// All of them, in the order in which users are told.
-    pub const ALL: [Self; 8] = [Self::Sql, Self::Js, Self::Ts, Self::Py, Self::Rust, Self::Go, Self::C, Self::Wasm];
+    pub const ALL: [Self; 10] =
+        [Self::Sql, Self::Js, Self::Ts, Self::Py, Self::Rust, Self::Go, Self::C, Self::Cpp, Self::Zig, Self::Wasm];
 
     /// The language of a file name; none for a name that is no revision's.
     pub fn of_file(name: &str) -> Option<Self> {
@@ -52,8 +57,44 @@ impl Language {
             Self::Rust => "rust",
             Self::Go => "go",
             Self::C => "c",
+            Self::Cpp => "c++",
+            Self::Zig => "zig",
             Self::Wasm => "wasm",
         }
+    }
+
+    /// The name for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Sql => "SQL",
+            Self::Js => "JavaScript",
+            Self::Ts => "TypeScript",
+            Self::Py => "Python",
+            Self::Rust => "Rust",
+            Self::Go => "Go",
+            Self::C => "C",
+            Self::Cpp => "C++",
+            Self::Zig => "Zig",
+            Self::Wasm => "component",
+        }
+    }
+
+    /// What `--lang` takes, as short as it may be.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::Js | Self::Ts | Self::Py | Self::Cpp => self.extension(),
+            other => other.name(),
+        }
+    }
+
+    /// Whether an engine runs it.
+    pub fn is_script(self) -> bool {
+        matches!(self, Self::Sql | Self::Js | Self::Ts | Self::Py)
+    }
+
+    /// Whether a toolchain makes its component. The others are scripts, which an engine runs, or a component already.
+    pub fn is_compiled(self) -> bool {
+        matches!(self, Self::Rust | Self::Go | Self::C | Self::Cpp | Self::Zig)
     }
 
     /// File extension, without the dot.
@@ -66,6 +107,8 @@ impl Language {
             Self::Rust => "rs",
             Self::Go => "go",
             Self::C => "c",
+            Self::Cpp => "cpp",
+            Self::Zig => "zig",
             Self::Wasm => "wasm",
         }
     }
@@ -75,7 +118,7 @@ impl Language {
         match self {
             Self::Sql => Some("--"),
             Self::Py => Some("#"),
-            Self::Js | Self::Ts | Self::Rust | Self::Go | Self::C => Some("//"),
+            Self::Js | Self::Ts | Self::Rust | Self::Go | Self::C | Self::Cpp | Self::Zig => Some("//"),
             Self::Wasm => None,
         }
     }
@@ -89,6 +132,8 @@ impl Language {
             Self::Rust => Some("src/lib.rs"),
             Self::Go => Some("main.go"),
             Self::C => Some("main.c"),
+            Self::Cpp => Some("main.cpp"),
+            Self::Zig => Some("main.zig"),
             Self::Sql | Self::Wasm => None,
         }
     }
@@ -112,6 +157,10 @@ mod tests {
         assert_eq!(Language::from_name("Rust"), Some(Language::Rust));
         assert_eq!(Language::from_name("rs"), Some(Language::Rust));
         assert_eq!(Language::from_name("js"), Some(Language::Js));
+        assert_eq!(Language::from_name("c++"), Some(Language::Cpp));
+        for language in Language::ALL {
+            assert_eq!(Language::from_name(language.short()), Some(language));
+        }
         assert_eq!(Language::from_name("perl"), None);
     }
 }

@@ -120,12 +120,10 @@ impl Error {
     /// What to do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::CoreModule => Some(
-                "make a component of it (`wasm-tools component new`), or let `wmigrate build` build it from source",
+            Self::CoreModule | Self::NoMetadata => Some(
+                "make a revision of it: `wmigrate stamp-component FILE --message \"…\" --down-revision …`; \
+                 `wmigrate build` does it for the sources it builds",
             ),
-            Self::NoMetadata => {
-                Some("a built `.wasm` must be stamped: `wmigrate build` does it for the sources it builds")
-            }
             Self::Empty | Self::Truncated { .. } | Self::Damaged { .. } => Some("build or copy the file again"),
             Self::NewerVersion(_) | Self::UnknownVersion => Some("use a newer wmigrate"),
             Self::NotWasm => Some("a `.wasm` file in a versions folder must be a component"),
@@ -281,6 +279,28 @@ pub fn code_digest(component: &[u8]) -> Result<blake3::Hash, Error> {
         }
     }
     Ok(hasher.finalize())
+}
+
+/// One digest for what a revision is: its code (without sections of ours), its metadata and its script.
+#[must_use]
+pub fn identity(code: &str, metadata: &Metadata, payload: Option<&str>) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("wmigrate revision identity 2026");
+    let metadata = serde_json::to_vec(metadata).expect("metadata is plain strings, numbers and lists");
+    for part in [code.as_bytes(), &metadata, payload.unwrap_or_default().as_bytes()] {
+        hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+/// The bytes of a component without sections of ours, whose blake3 is [`code_digest`].
+pub fn code_of(component: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut out = COMPONENT.to_vec();
+    for section in sections(component)? {
+        if section.ours().is_none() {
+            out.extend_from_slice(section.whole);
+        }
+    }
+    Ok(out)
 }
 
 /// A top-level section.

@@ -58,6 +58,11 @@ pub fn read_source(file: &File) -> Result<Source, Error> {
     Ok(Source { content: Content::Text(text), digest, had_crlf })
 }
 
+/// A further text of a revision, without byte order mark and with LF at the ends of lines.
+pub fn read_text(path: &Path) -> Result<String, Error> {
+    Ok(normalised(path, &read(path, MAX_SOURCE)?)?.0)
+}
+
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let io = |source| Error::Io { path: path.to_owned(), source };
     let file = fs::File::open(path).map_err(io)?;
@@ -198,6 +203,7 @@ mod tests {
             front: super::super::Options::default(),
             size: 0,
             mtime: 0,
+            bundled: None,
         };
         let want = format!("`{}` is not UTF-8 from byte {} on", path.display(), bytes.len() - 2);
         assert_eq!(read_source(&file).unwrap_err().to_string(), want);

@@ -2,22 +2,10 @@
 //!
 //! The engine in `guest-sdk/engines/sql` cuts the file the same way when it runs it; a test holds the two together.
 
+use super::Finding;
 use crate::bindings::Way;
 use crate::sql::advice::{self, Severity};
 use crate::sql::split;
-
-/// What is wrong with a script, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// Line in the file, from 1.
-    pub line: u32,
-    /// Column in the line, from 1.
-    pub column: u32,
-    /// What is wrong.
-    pub message: String,
-    /// What to do.
-    pub hint: String,
-}
 
 /// The marker lines.
 const MARKERS: [(&str, Way); 2] = [("-- wmigrate:upgrade", Way::Upgrade), ("-- wmigrate:downgrade", Way::Downgrade)];

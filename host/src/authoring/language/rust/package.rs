@@ -4,19 +4,15 @@
 //! package lies relative to its workspace: with the SDK inside, the same source gives the same bytes in every folder;
 //! and the SDK is built once, not once a revision.
 
-use super::{Error, sdk};
+use super::sdk;
+use crate::authoring::language::Error;
+use crate::authoring::language::workshop::{clear, copy_source, file_name, write_if_changed};
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Inside the package, hidden so that no source folder is likely to have one.
 const SDK_FOLDER: &str = ".wmigrate-guest";
-/// A revision is some source text. More means that something else lies in its folder.
-const SOURCE_BYTES: u64 = 64 << 20;
-const SOURCE_FILES: usize = 10_000;
-/// What cargo and git put into a source folder.
-const NOT_SOURCE: &[&str] = &["target", ".git", SDK_FOLDER];
-
 /// A package ready for cargo.
 pub(super) struct Package {
     /// The folder that holds its `Cargo.toml`.
@@ -38,18 +34,15 @@ impl Package {
         // An id may hold anything; its hash is a name to cargo and to every file system.
         let name = format!("revision_{}", &blake3::hash(revision.as_bytes()).to_hex()[..16]);
         let lock_file = build_dir.join("locks").join(&name).with_extension("lock");
-        clear(&folder)?;
+        clear(&folder, SDK_FOLDER)?;
         sdk::write(&folder.join(SDK_FOLDER))?;
+        copy_source(source, &folder)?;
         let own = if source.is_dir() {
-            let mut left = Allowance { bytes: SOURCE_BYTES, files: SOURCE_FILES };
-            copy_folder(source, &folder, &mut left)?;
             let path = source.join("Cargo.toml");
             let text = fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
             text.parse().map_err(|source| Error::Manifest { path, source: Box::new(source) })?
         } else {
-            let file = file_name(source)?;
-            copy_file(source, &folder.join(file), &mut Allowance { bytes: SOURCE_BYTES, files: 1 })?;
-            single_file(file)
+            single_file(file_name(source)?)
         };
         let manifest = manifest(own, &name, dependencies);
         write_if_changed(&folder.join("Cargo.toml"), manifest.to_string().as_bytes())?;
@@ -76,12 +69,6 @@ impl Package {
             Err(source) => Err(Error::Read { path: self.lock_file.clone(), source }),
         }
     }
-}
-
-/// What of a source may still be copied.
-struct Allowance {
-    bytes: u64,
-    files: usize,
 }
 
 /// The manifest of a revision that is one file.
@@ -138,77 +125,6 @@ fn set(table: &mut toml::Table, path: &[&str], value: toml::Value) {
             }
         }
     }
-}
-
-/// Empties the package but for the SDK, whose files keep their time if they stay the same.
-fn clear(folder: &Path) -> Result<(), Error> {
-    let failed = |source| Error::Write { path: folder.to_owned(), source };
-    fs::create_dir_all(folder).map_err(failed)?;
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        if entry.file_name() == SDK_FOLDER {
-            continue;
-        }
-        if entry.file_type().map_err(failed)?.is_dir() {
-            fs::remove_dir_all(entry.path()).map_err(failed)?;
-        } else {
-            fs::remove_file(entry.path()).map_err(failed)?;
-        }
-    }
-    Ok(())
-}
-
-/// Copies what is source. Links are refused: what they point at is no part of the revision and of its digest.
-fn copy_folder(from: &Path, to: &Path, left: &mut Allowance) -> Result<(), Error> {
-    let unreadable = |source| Error::Read { path: from.to_owned(), source };
-    fs::create_dir_all(to).map_err(|source| Error::Write { path: to.to_owned(), source })?;
-    for entry in fs::read_dir(from).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let name = entry.file_name();
-        if NOT_SOURCE.iter().any(|other| name == *other) {
-            continue;
-        }
-        let kind = entry.file_type().map_err(unreadable)?;
-        if kind.is_dir() {
-            copy_folder(&entry.path(), &to.join(name), left)?;
-        } else if kind.is_file() {
-            copy_file(&entry.path(), &to.join(name), left)?;
-        } else {
-            return Err(Error::NotAFile { path: entry.path() });
-        }
-    }
-    Ok(())
-}
-
-fn copy_file(from: &Path, to: &Path, left: &mut Allowance) -> Result<(), Error> {
-    let unreadable = |source| Error::Read { path: from.to_owned(), source };
-    let mut text = Vec::new();
-    let file = fs::File::open(from).map_err(unreadable)?;
-    file.take(left.bytes + 1).read_to_end(&mut text).map_err(unreadable)?;
-    let size = u64::try_from(text.len()).unwrap_or(u64::MAX);
-    if size > left.bytes || left.files == 0 {
-        return Err(Error::TooLarge { path: from.to_owned(), megabytes: SOURCE_BYTES >> 20, files: SOURCE_FILES });
-    }
-    left.bytes -= size;
-    left.files -= 1;
-    write_if_changed(to, &text)
-}
-
-fn file_name(source: &Path) -> Result<&str, Error> {
-    let name = source.file_name().and_then(|name| name.to_str());
-    name.ok_or_else(|| Error::NotAFile { path: source.to_owned() })
-}
-
-/// Writes a file and the folders above it, unless it holds these bytes already.
-pub(super) fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    if fs::read(path).is_ok_and(|old| old == bytes) {
-        return Ok(());
-    }
-    let failed = |source| Error::Write { path: path.to_owned(), source };
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(failed)?;
-    }
-    fs::write(path, bytes).map_err(failed)
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! The Rust SDK as this binary carries it: a machine that builds revisions needs Rust, but neither this project's
 //! sources nor a published crate. Writes it out; does not build it.
 
-use super::Error;
-use super::package::write_if_changed;
+use crate::authoring::language::Error;
+use crate::authoring::language::workshop::write_if_changed;
+use crate::authoring::wit;
 use std::path::Path;
 
-/// Every file of `guest-sdk/rust` that a build needs, by its path inside the crate. `wit/` is a link to the one copy
-/// of the contract in the repository and a folder of its own where it is written out.
-pub const FILES: &[(&str, &str)] = &[
+/// Every file of `guest-sdk/rust` that a build needs, but for the contract, by its path inside the crate.
+const FILES: &[(&str, &str)] = &[
     ("Cargo.toml", include_str!("../../../../../guest-sdk/rust/Cargo.toml")),
     ("src/backfill.rs", include_str!("../../../../../guest-sdk/rust/src/backfill.rs")),
     ("src/backfill/batch.rs", include_str!("../../../../../guest-sdk/rust/src/backfill/batch.rs")),
@@ -31,12 +31,6 @@ pub const FILES: &[(&str, &str)] = &[
     ("src/value.rs", include_str!("../../../../../guest-sdk/rust/src/value.rs")),
     ("src/value/convert.rs", include_str!("../../../../../guest-sdk/rust/src/value/convert.rs")),
     ("src/value/date.rs", include_str!("../../../../../guest-sdk/rust/src/value/date.rs")),
-    ("wit/backfill.wit", include_str!("../../../../../wit/0.1.0/backfill.wit")),
-    ("wit/context.wit", include_str!("../../../../../wit/0.1.0/context.wit")),
-    ("wit/log.wit", include_str!("../../../../../wit/0.1.0/log.wit")),
-    ("wit/sql.wit", include_str!("../../../../../wit/0.1.0/sql.wit")),
-    ("wit/types.wit", include_str!("../../../../../wit/0.1.0/types.wit")),
-    ("wit/world.wit", include_str!("../../../../../wit/0.1.0/world.wit")),
 ];
 
 /// Brings `folder` to the state of [`FILES`]. Files that are right already keep their time, so that cargo finds the
@@ -47,6 +41,10 @@ pub(super) fn write(folder: &Path) -> Result<(), Error> {
         let text =
             if *name == "Cargo.toml" { text.split("\n# A crate of its own").next().unwrap_or(text) } else { text };
         write_if_changed(&folder.join(name), text.as_bytes())?;
+    }
+    // A link to the one copy of the contract in the repository, and a folder of its own here.
+    for (name, text) in wit::FILES {
+        write_if_changed(&folder.join("wit").join(name), text.as_bytes())?;
     }
     Ok(())
 }
@@ -74,7 +72,6 @@ mod tests {
         let sdk = [env!("CARGO_MANIFEST_DIR"), "../guest-sdk/rust"].iter().collect::<PathBuf>();
         let mut found = vec!["Cargo.toml".to_owned()];
         files(&sdk.join("src"), "src/", &mut found);
-        files(&sdk.join("wit"), "wit/", &mut found);
         found.sort();
         let mut carried: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
         carried.sort_unstable();

@@ -2,6 +2,7 @@
 //! their own.
 
 use super::*;
+use std::fs;
 use std::sync::OnceLock;
 
 const REVISION: &str = r#"// /// wmigrate
@@ -40,7 +41,7 @@ fn scratch(name: &str) -> PathBuf {
 fn build_text(build_dir: &Path, file: &str, text: &str) -> Result<Built, Error> {
     let source = scratch("versions").join(file);
     fs::write(&source, text).expect("written");
-    build(&RustBuild { source: &source, revision: file, dependencies: &toml::Table::new(), build_dir })
+    build(&Order { source: &source, revision: file, dependencies: &toml::Table::new(), build_dir })
 }
 
 #[test]
@@ -90,7 +91,7 @@ fn a_folder_is_built_with_its_own_manifest_and_modules() {
         .expect("written");
     let words = folder.join("src/words.rs");
     let dependencies = toml::Table::new();
-    let order = RustBuild { source: &folder, revision: "6a", dependencies: &dependencies, build_dir: build_dir() };
+    let order = Order { source: &folder, revision: "6a", dependencies: &dependencies, build_dir: build_dir() };
     fs::write(&words, "pub const ONE: &str = \"SELECT 'from the module'\";").expect("written");
     let built = build(&order).expect("built");
     assert!(String::from_utf8_lossy(&built.component).contains("from the module"));
@@ -99,23 +100,4 @@ fn a_folder_is_built_with_its_own_manifest_and_modules() {
     fs::write(&words, "pub const ONE: &str = 1;").expect("written");
     let text = build(&order).expect_err("must fail").to_string();
     assert!(text.contains(&format!("--> {}:1:", words.display())), "{text}");
-}
-
-#[test]
-fn bytes_that_are_no_module_are_refused() {
-    for bytes in [&b""[..], b"\0asm", b"\0asm\x01\0\0\0"] {
-        let error = componentize(bytes).expect_err("must fail").to_string();
-        assert!(error.starts_with("the compiled module is no revision: ") && !error.contains('\n'), "{error}");
-    }
-}
-
-#[test]
-fn a_compiler_that_was_killed_is_no_riddle() {
-    use std::os::unix::process::ExitStatusExt as _;
-    let check = |messages: &str, status: i32, expected: &str| {
-        assert_eq!(reason(messages.to_owned(), std::process::ExitStatus::from_raw(status)), expected);
-    };
-    check("", 9, "cargo ended with signal: 9 (SIGKILL)");
-    check("", 101 << 8, "cargo ended with exit status: 101");
-    check("error[E0308]: mismatched types", 101 << 8, "error[E0308]: mismatched types");
 }

@@ -1,7 +1,8 @@
 //! Finds a Rust that can build for `wasm32-unknown-unknown`: the usual one, the usual one after `rustup target add`,
 //! or Debian's with the standard library's sources. Says in one line what to install where there is none.
 
-use super::{Error, TARGET};
+use super::TARGET;
+use crate::authoring::language::Error;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,10 @@ use std::process::{Command, Stdio};
 /// Debian's compiler has no wasm target, but its package `rust-web-src` holds the sources to build one from.
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
+
+const NO_CARGO: &str = "no Rust found: install it from rustup.rs, then run `rustup target add wasm32-unknown-unknown`";
+const NO_TARGET: &str = "this Rust cannot build for `wasm32-unknown-unknown`: run `rustup target add wasm32-unknown-unknown` \
+                         (on Debian without rustup: `apt-get install rustc-web cargo-web rust-web-src`)";
 
 /// A cargo that can build for the target.
 #[derive(Debug, Clone)]
@@ -42,8 +47,8 @@ impl Toolchain {
             return Ok(debian);
         }
         Err(match ask("cargo", folder)? {
-            Some(_) => Error::NoTarget,
-            None => Error::NoCargo,
+            Some(_) => Error::NoToolchain(NO_TARGET),
+            None => Error::NoToolchain(NO_CARGO),
         })
     }
 

@@ -1,0 +1,3 @@
+module wmigrate
+
+go 1.24

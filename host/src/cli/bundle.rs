@@ -1,0 +1,74 @@
+//! `bundle`: the whole history in one file.
+
+use super::Global;
+use super::exit::{CliError, Code};
+use super::print::Printer;
+use super::project::Project;
+use crate::components::{Components, Policy, metadata_of};
+use crate::versions::bundle::{self, Packed};
+use crate::versions::section;
+use clap::Args;
+use serde_json::json;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Pack the history into one file, which runs where there are no sources and no toolchains.
+///
+/// It holds every component and script, with their digests: `wmigrate upgrade head --versions app.wmigrate`.
+#[derive(Args)]
+pub struct Bundle {
+    /// The file to write; its name ends with `.wmigrate`.
+    #[arg(short, long, value_name = "FILE")]
+    out: PathBuf,
+    /// Build nothing: fail unless everything is as `wmigrate.lock` says.
+    #[arg(long)]
+    locked: bool,
+}
+
+impl Bundle {
+    pub(super) fn run(&self, global: &Global, printer: &Printer) -> Result<(), CliError> {
+        if self.out.extension().is_none_or(|extension| extension != bundle::EXTENSION) {
+            let message = format!("`{}` does not end with `.{}`", self.out.display(), bundle::EXTENSION);
+            return Err(CliError::usage(message).hint("by that a bundle is told from a folder"));
+        }
+        let project = Project::load(global)?;
+        let policy = Policy { locked: self.locked, ..Policy::default() };
+        let components = Components::open(&project.config, Arc::clone(&project.versions), policy)?;
+        let unusable = |error: &(dyn std::error::Error + 'static)| CliError::of(Code::Failed, "bundle", error);
+        // A thousand scripts have one engine.
+        let mut codes: HashMap<String, Arc<[u8]>> = HashMap::new();
+        let mut packed = Vec::new();
+        for file in &project.versions.revisions {
+            let component = components.job(&file.revision.id).assemble()?;
+            let code = match codes.get(&component.code_digest) {
+                Some(code) => Arc::clone(code),
+                None => section::code_of(component.bytes.get()).map_err(|error| unusable(&error))?.into(),
+            };
+            codes.insert(component.code_digest.clone(), Arc::clone(&code));
+            packed.push(Packed {
+                file: bundle::name_of(file),
+                metadata: metadata_of(file),
+                source: component.source,
+                component: component.digest,
+                built_with: component.built_with,
+                code,
+                payload: component.payload,
+            });
+        }
+        let bytes = bundle::pack(&packed).map_err(|error| unusable(&error))?;
+        let scratch = self.out.with_extension("wmigrate.part");
+        std::fs::write(&scratch, &bytes).and_then(|()| std::fs::rename(&scratch, &self.out)).map_err(|error| {
+            CliError::new(Code::Failed, "output", format!("`{}` cannot be written: {error}", self.out.display()))
+        })?;
+        let digest = blake3::hash(&bytes).to_hex().to_string();
+        if printer.json {
+            printer
+                .json(&json!({ "path": self.out, "revisions": packed.len(), "size": bytes.len(), "blake3": digest }));
+        } else {
+            printer.lines([format!("{digest}  {}", self.out.display())]);
+            printer.talk(&format!("{} in {} bytes", super::run::revisions(packed.len()), bytes.len()));
+        }
+        Ok(())
+    }
+}
