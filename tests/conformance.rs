@@ -46,6 +46,7 @@ macro_rules! guest {
 const GUESTS: &[Guest] = &[
     Guest { title: "JavaScript", extension: "js", text: "", without: &[NO_CRASH] },
     guest!("TypeScript", "ts", &[NO_CRASH]),
+    guest!("Python", "py", &[NO_CRASH]),
     guest!("Rust", "rs", &[("invalid-text", "a text of Rust's is UTF-8, or there is none")]),
     guest!("Go", "go", &[]),
     guest!("C", "c", &[]),
@@ -115,6 +116,19 @@ fn text_of(guest: &Guest) -> String {
     wmigrate::authoring::language::script::erase(typed.text).unwrap()
 }
 
+/// Adds Python's engine, if the one who runs the tests has built it. Only that takes a minute, and a compiler from the network.
+fn can_run_python(project: &Project) -> bool {
+    let Some(engine) = std::env::var_os("WMIGRATE_TEST_PYTHON_ENGINE") else {
+        eprintln!(
+            "skipped: Python: WMIGRATE_TEST_PYTHON_ENGINE does not name what guest-sdk/engines/build-python.sh has made"
+        );
+        return false;
+    };
+    let arguments = ["engine".as_ref(), "add".as_ref(), "python".as_ref(), "--from".as_ref(), engine.as_os_str()];
+    project.ok(arguments);
+    true
+}
+
 fn project(guest: &Guest) -> Project {
     let project = Project::new();
     let comment = if guest.extension == "py" { "#" } else { "//" };
@@ -151,6 +165,9 @@ fn wrong(project: &Project, case: &Case, output: &Output) -> Option<String> {
 fn conforms(extension: &str) {
     let guest = GUESTS.iter().find(|guest| guest.extension == extension).unwrap();
     let project = project(guest);
+    if guest.extension == "py" && !can_run_python(&project) {
+        return;
+    }
     let built = project.wmigrate(["build"]);
     if let Some(missing) =
         built.stderr.lines().find(|line| line.contains("found: ") || line.contains("cannot build for"))
@@ -189,6 +206,11 @@ fn javascript() {
 #[test]
 fn typescript() {
     conforms("ts");
+}
+
+#[test]
+fn python() {
+    conforms("py");
 }
 
 #[test]

@@ -36,13 +36,13 @@ fn engines_load_and_import_only_what_they_may() {
             .iter()
             .any(|own| name.starts_with(own))
     };
-    let sql = imports_of(SQL.component);
+    let sql = imports_of(SQL.component());
     assert!(!sql.is_empty() && sql.iter().all(|name| ours(name)), "{sql:?}");
-    let js = imports_of(JS.component);
+    let js = imports_of(JS.component());
     assert!(js.iter().all(|name| ours(name) || empty_wasi(name)), "{js:?}");
     assert!(!js.iter().any(|name| name.contains("socket") || name.contains("http")), "{js:?}");
     for engine in [&SQL, &JS] {
-        runtime.load(engine.digest(), engine.component).unwrap();
+        runtime.load(engine.digest(), engine.component()).unwrap();
     }
 }
 
@@ -145,5 +145,5 @@ fn the_javascript_engine_passes_its_own_tests() {
 }
 
 fn load(runtime: &Runtime, engine: &Engine) -> Code {
-    runtime.load(engine.digest(), engine.component).unwrap().0
+    runtime.load(engine.digest(), engine.component()).unwrap().0
 }

@@ -14,6 +14,7 @@ mod crash;
 mod durable;
 mod embedded;
 mod engines;
+mod languages;
 mod limits;
 mod locking;
 mod offline;

@@ -15,6 +15,7 @@ const READERS: &[(&str, &str)] = &[
     ("guest-sdk/rust/src/lib.rs", "path: \"wit\""),
     ("guest-sdk/engines/sql/src/lib.rs", "path: \"../../../wit/0.1.0\""),
     ("guest-sdk/engines/build-js.sh", "--wit \"$here/../../wit/0.1.0\""),
+    ("guest-sdk/engines/build-python.sh", "--wit-path \"$here/../../wit/0.1.0\""),
 ];
 
 #[test]

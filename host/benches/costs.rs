@@ -51,12 +51,12 @@ fn run(folder: &Path) {
     line(
         "compile the JavaScript engine",
         median(3, || {
-            uncached.load("none", engines::JS.component).unwrap();
+            uncached.load("none", engines::JS.component()).unwrap();
         }),
     );
     let cached = runtime(Some(&folder.join("cache")));
     let (code, _) = cached.load("guest", &guest).unwrap();
-    let (js, _) = cached.load("js", engines::JS.component).unwrap();
+    let (js, _) = cached.load("js", engines::JS.component()).unwrap();
     line(
         "load the Rust component from the cache",
         median(51, || {
@@ -66,7 +66,7 @@ fn run(folder: &Path) {
     line(
         "load the JavaScript engine from the cache",
         median(21, || {
-            cached.load("js", engines::JS.component).unwrap();
+            cached.load("js", engines::JS.component()).unwrap();
         }),
     );
 

@@ -6,6 +6,7 @@ pub mod editor;
 pub mod init;
 pub mod language;
 pub mod new_revision;
+pub mod python_engine;
 pub mod slug;
 pub mod template;
 pub mod wit;

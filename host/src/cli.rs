@@ -9,6 +9,7 @@ mod current;
 mod db;
 mod downgrade;
 mod edit;
+mod engine;
 mod ensure_version;
 pub mod exit;
 mod heads;
@@ -145,6 +146,8 @@ pub enum Command {
     StampComponent(stamp_component::StampComponent),
     /// Print the WIT package that revisions are built against.
     Wit(wit::Wit),
+    /// Script engines: which there are, and adding the one for Python.
+    Engine(engine::Engines),
     /// Show what a command would run.
     Plan(plan::Plan),
     /// One screen: database, heads, what is pending.
@@ -235,6 +238,7 @@ fn run(command: Command, global: &Global, printer: Printer) -> Result<ExitCode, 
         Command::Bundle(bundle) => done(bundle.run(global, &printer)),
         Command::StampComponent(stamp) => done(stamp.run(global, &printer)),
         Command::Wit(wit) => done(wit.run(&printer)),
+        Command::Engine(engines) => done(engines.run(global, &printer)),
         Command::Plan(plan) => plan.run(global, &printer),
         Command::Status(status) => status.run(global, &printer),
         Command::Verify(verify) => done(verify.run(global, &printer)),

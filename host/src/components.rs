@@ -11,12 +11,13 @@ pub use granted::Granted;
 
 use crate::authoring::language::{self, Finding, Order, script, sql};
 use crate::config::Config;
-use crate::engines::Engine;
+use crate::engines::{self, Engine};
 use crate::graph::{Direction, Plan};
 use crate::runtime::{CacheNote, Code, Runtime};
 use crate::versions::lock_file::{self, LockFile};
 use crate::versions::section::{self, Metadata};
 use crate::versions::{self, Content, File, FrontMatter, Language, TransactionMode, Versions};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -64,6 +65,16 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         cause: String,
+    },
+    /// Its engine is not here.
+    #[error("revision `{revision}` (`{}`) cannot be run: {cause}", .path.display())]
+    Engine {
+        /// The revision.
+        revision: String,
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        cause: engines::Error,
     },
     /// Its SQL would not run as it is meant.
     #[error("revision `{revision}`: {}:{line}:{column}: {message}", .path.display())]
@@ -143,6 +154,7 @@ impl Error {
                 "raise `{key}` under `[limits]` or `[revisions.{revision}.limits]` in wmigrate.toml, or lower it in the front matter"
             )),
             Self::Component { .. } => None,
+            Self::Engine { .. } => Some("once a machine: wmigrate engine add python".to_owned()),
             Self::Script { hint, .. } => Some(hint.clone()),
             Self::Build { hint, .. } => hint.clone(),
             Self::Durable { revision, mode } => Some(format!(
@@ -196,8 +208,8 @@ pub struct Component {
 /// Bytes of a component.
 #[derive(Clone)]
 pub enum Bytes {
-    /// An engine that the binary carries.
-    Engine(&'static Engine),
+    /// An engine, and the folder of those that were added.
+    Engine(&'static Engine, PathBuf),
     /// An engine's, out of a bundle.
     Shared(Arc<[u8]>),
     /// Its own.
@@ -205,13 +217,12 @@ pub enum Bytes {
 }
 
 impl Bytes {
-    /// The bytes.
-    #[must_use]
-    pub fn get(&self) -> &[u8] {
-        match self {
-            Self::Engine(engine) => engine.component,
-            Self::Shared(bytes) | Self::Own(bytes) => bytes,
-        }
+    /// The bytes. Those of an engine that was added are read now.
+    pub fn get(&self) -> Result<Cow<'_, [u8]>, engines::Error> {
+        Ok(match self {
+            Self::Engine(engine, folder) => engine.load(folder)?,
+            Self::Shared(bytes) | Self::Own(bytes) => Cow::Borrowed(bytes),
+        })
     }
 }
 
@@ -427,6 +438,12 @@ impl Job {
         let component = match (file.language, Engine::of(file.language)) {
             (_, Some(engine)) => {
                 let (payload, source) = self.script()?;
+                let engines = self.shared.config.engines.clone();
+                engine.check(&engines).map_err(|cause| Error::Engine {
+                    revision: revision.clone(),
+                    path: file.path.clone(),
+                    cause,
+                })?;
                 Component {
                     revision: revision.clone(),
                     path: file.path.clone(),
@@ -434,7 +451,7 @@ impl Job {
                     source,
                     payload: Some(payload.into()),
                     built_with: engine.version(),
-                    bytes: Bytes::Engine(engine),
+                    bytes: Bytes::Engine(engine, engines),
                     code_digest: engine.digest().to_owned(),
                     granted: self.granted()?,
                     durable: self.is_durable(),
@@ -490,7 +507,12 @@ impl Job {
         if let Some(code) = slot.as_ref() {
             return Ok((code.clone(), None));
         }
-        let (code, note) = runtime.load(&component.code_digest, component.bytes.get())?;
+        if let Some(code) = runtime.cached(&component.code_digest)? {
+            *slot = Some(code.clone());
+            return Ok((code, None));
+        }
+        let bytes = component.bytes.get().map_err(|error| crate::runtime::Error::Invalid(error.to_string()))?;
+        let (code, note) = runtime.load(&component.code_digest, &bytes)?;
         *slot = Some(code.clone());
         Ok((code, note))
     }

@@ -68,6 +68,8 @@ pub struct Config {
     pub build: Build,
     /// `[templates] folder`
     pub templates: PathBuf,
+    /// Engines that were added; the project's own folder unless there is one for all projects.
+    pub engines: PathBuf,
     /// `[x]`
     pub x: BTreeMap<String, String>,
     /// `[revisions.<id>.limits]`
@@ -204,6 +206,7 @@ impl Config {
                 ),
             },
             templates: folder.join(raw.templates.folder.unwrap_or_else(|| PathBuf::from("templates"))),
+            engines: folder.join(STATE_FOLDER).join("engines"),
             x: raw.x,
             revisions: raw.revisions.into_iter().map(|(id, revision)| (id, revision.limits)).collect(),
             file,

@@ -23,11 +23,15 @@ const SETTINGS: Beside = Beside {
     instead: &["tsconfig.json", "jsconfig.json"],
 };
 
+const STUBS: Beside =
+    Beside { name: "wmigrate.pyi", text: include_str!("../../../guest-sdk/python/wmigrate.pyi"), instead: &[] };
+
 const HEADER: Beside = Beside { name: "wmigrate.h", text: super::language::HEADER, instead: &[] };
 
 fn beside(language: Language) -> &'static [Beside] {
     match language {
         Language::Js | Language::Ts => &[TYPES, SETTINGS],
+        Language::Py => &[STUBS],
         // Builds use the one in the binary; this one is to look at, and to complete with.
         Language::C | Language::Cpp => &[HEADER],
         _ => &[],

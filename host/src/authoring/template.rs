@@ -13,10 +13,15 @@ use crate::versions::Language;
 /// A template is a page of text.
 const MAX_TEMPLATE: u64 = 1024 * 1024;
 /// What ships with the tool: file name, what `list_templates` says of it, text.
-const BUILT_IN: [(&str, &str, &str); 9] = [
+const BUILT_IN: [(&str, &str, &str); 10] = [
     ("revision.sql", "Plain SQL under two markers; no toolchain needed.", include_str!("templates/revision.sql")),
     ("revision.js", "JavaScript with two functions; no toolchain needed.", include_str!("templates/revision.js")),
     ("revision.ts", "TypeScript, its types taken away; no toolchain needed.", include_str!("templates/revision.ts")),
+    (
+        "revision.py",
+        "Python with two functions; needs `wmigrate engine add python`.",
+        include_str!("templates/revision.py"),
+    ),
     ("revision.rs", "Rust with typed rows and `?`; built by cargo.", include_str!("templates/revision.rs")),
     ("revision.go", "Go with ordinary errors; built by go.", include_str!("templates/revision.go")),
     ("revision.c", "C with one header; built by zig or clang.", include_str!("templates/revision.c")),
@@ -120,7 +125,7 @@ mod tests {
     fn listed_by_the_name_lang_takes() {
         let listed = list_templates(Path::new("/nowhere"));
         let names: Vec<_> = listed.iter().map(|template| template.name.as_str()).collect();
-        assert_eq!(names, ["sql", "js", "ts", "rust", "go", "c", "cpp", "zig", "merge"]);
+        assert_eq!(names, ["sql", "js", "ts", "py", "rust", "go", "c", "cpp", "zig", "merge"]);
         assert!(listed.iter().all(|template| !template.overridden));
     }
 

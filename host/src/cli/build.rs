@@ -10,6 +10,7 @@ use crate::versions::lock_file::{Entry, LockFile};
 use crate::versions::{BUILT, Language, section};
 use clap::Args;
 use serde_json::json;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -68,7 +69,7 @@ impl Build {
             };
             if self.keep && file.language.is_compiled() {
                 let folder = file.path.parent().unwrap_or(Path::new(".")).join(BUILT);
-                write(&folder, &built_name(&component.source), component.bytes.get())?;
+                write(&folder, &built_name(&component.source), &bytes_of(&component)?)?;
             }
             if let Some(folder) = &self.out {
                 let bytes = complete(&component, file)?;
@@ -104,9 +105,13 @@ impl Build {
     }
 }
 
+fn bytes_of(component: &Component) -> Result<Cow<'_, [u8]>, CliError> {
+    component.bytes.get().map_err(|error| CliError::of(Code::Failed, "engine", &error))
+}
+
 /// The component with its metadata and script in it: everything that is needed to run it elsewhere.
 fn complete(component: &Component, file: &crate::versions::File) -> Result<Vec<u8>, CliError> {
-    section::stamp(component.bytes.get(), &metadata_of(file), component.payload.as_deref())
+    section::stamp(&bytes_of(component)?, &metadata_of(file), component.payload.as_deref())
         .map_err(|error| CliError::of(Code::Failed, "component", &error))
 }
 

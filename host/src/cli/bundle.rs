@@ -41,11 +41,14 @@ impl Bundle {
         let mut packed = Vec::new();
         for file in &project.versions.revisions {
             let component = components.job(&file.revision.id).assemble()?;
-            let code = match codes.get(&component.code_digest) {
-                Some(code) => Arc::clone(code),
-                None => section::code_of(component.bytes.get()).map_err(|error| unusable(&error))?.into(),
+            let code = if let Some(code) = codes.get(&component.code_digest) {
+                Arc::clone(code)
+            } else {
+                let bytes = component.bytes.get().map_err(|error| unusable(&error))?;
+                let code: Arc<[u8]> = section::code_of(&bytes).map_err(|error| unusable(&error))?.into();
+                codes.insert(component.code_digest.clone(), Arc::clone(&code));
+                code
             };
-            codes.insert(component.code_digest.clone(), Arc::clone(&code));
             packed.push(Packed {
                 file: bundle::name_of(file),
                 metadata: metadata_of(file),

@@ -233,6 +233,7 @@ impl From<components::Error> for CliError {
             components::Error::Script { .. } | components::Error::Build { .. } => (Code::Failed, "build"),
             components::Error::Versions { .. } => (Code::Failed, "versions"),
             components::Error::Component { .. } => (Code::Failed, "component"),
+            components::Error::Engine { .. } => (Code::Failed, "engine"),
             components::Error::Lock(_) => (Code::Failed, "lock_file"),
             components::Error::AsksMore { .. } => (Code::Failed, "limits"),
         };

@@ -87,6 +87,19 @@ impl Project {
     }
 }
 
+/// The folder of the engines that were added, which one may do before there is any project.
+pub(super) fn engines_folder(global: &Global) -> Result<PathBuf, CliError> {
+    let environment = std::env::vars().collect();
+    match engines_of(&environment) {
+        Some(folder) => Ok(folder),
+        None => Ok(configuration(global)?.0.engines),
+    }
+}
+
+fn engines_of(environment: &Environment) -> Option<PathBuf> {
+    cache_folder(environment).map(|cache| cache.join("engines"))
+}
+
 /// The configuration and the environment it was read in: the process's, over what `.env` says.
 pub(super) fn configuration(global: &Global) -> Result<(Config, Environment), CliError> {
     let mut environment: Environment =
@@ -95,6 +108,9 @@ pub(super) fn configuration(global: &Global) -> Result<(Config, Environment), Cl
         std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))),
     );
     let mut config = Config::load(global.config.as_deref(), &environment)?;
+    if let Some(folder) = engines_of(&environment) {
+        config.engines = folder;
+    }
     if !global.versions.is_empty() {
         config.versions.clone_from(&global.versions);
     }

@@ -18,7 +18,7 @@ pub struct Revision {
     /// What it is about.
     #[arg(short, long)]
     message: Option<String>,
-    /// What it is written in: sql, js, ts, rust, go, c, cpp or zig.
+    /// What it is written in: sql, js, ts, py, rust, go, c, cpp or zig.
     #[arg(long, default_value = "sql")]
     lang: String,
     /// Revision or label to build on: `head`, `label@head`, an id, or `base` for a new root.
@@ -45,8 +45,8 @@ impl Revision {
     pub(super) fn run(&self, global: &Global, printer: &Printer) -> Result<(), CliError> {
         let project = Project::load(global)?;
         let language =
-            Language::from_name(&self.lang).filter(|language| !matches!(language, Language::Wasm | Language::Py)).ok_or_else(|| {
-                let names = Language::ALL.into_iter().filter(|language| !matches!(language, Language::Wasm | Language::Py));
+            Language::from_name(&self.lang).filter(|language| *language != Language::Wasm).ok_or_else(|| {
+                let names = Language::ALL.into_iter().filter(|language| *language != Language::Wasm);
                 let names: Vec<_> = names.map(Language::short).collect();
                 CliError::usage(format!("there is no template for `--lang {}`", self.lang)).hint(format!(
                     "there is one for {}; of any other language: `wmigrate stamp-component` makes a revision of what its compiler makes",

@@ -135,22 +135,34 @@ impl Runtime {
     /// Makes a component ready: from the cache, or by compiling it. `digest` names its code, whatever its metadata.
     /// Blocking: tens of milliseconds for a small component that is not cached.
     pub fn load(&self, digest: &str, component: &[u8]) -> Result<(Code, Option<CacheNote>), Error> {
-        let name = format!("{digest}-{}", self.compatibility);
-        if let Some(code) = self.cache.get(&name) {
+        if let Some(code) = self.cached(digest)? {
+            return Ok((code, None));
+        }
+        let invalid = |error: wasmtime::Error| Error::Invalid(format!("{error:#}"));
+        let compiled = Component::new(self.engine(), component).map_err(invalid)?;
+        let ready = self.ready(&compiled)?;
+        let note = compiled.serialize().ok().and_then(|code| self.cache.put(&self.name_of(digest), &code));
+        Ok((ready, note))
+    }
+
+    /// In the cache.
+    fn name_of(&self, digest: &str) -> String {
+        format!("{digest}-{}", self.compatibility)
+    }
+
+    /// The same where it is in the cache, without a look at the component.
+    pub fn cached(&self, digest: &str) -> Result<Option<Code>, Error> {
+        if let Some(code) = self.cache.get(&self.name_of(digest)) {
             // SAFETY: `deserialize` runs whatever native code it is given. These bytes were just authenticated with a key
             // that only this user can read, under a name that holds the digest of the component and the engine's version
             // and settings: they are what `serialize` below gave for this component.
             #[allow(unsafe_code, reason = "see above")]
             let component = unsafe { Component::deserialize(self.engine(), &code) };
             if let Ok(component) = component {
-                return Ok((self.ready(&component)?, None));
+                return self.ready(&component).map(Some);
             }
         }
-        let invalid = |error: wasmtime::Error| Error::Invalid(format!("{error:#}"));
-        let compiled = Component::new(self.engine(), component).map_err(invalid)?;
-        let ready = self.ready(&compiled)?;
-        let note = compiled.serialize().ok().and_then(|code| self.cache.put(&name, &code));
-        Ok((ready, note))
+        Ok(None)
     }
 
     /// Makes an instance for one run. What goes wrong is told when it is run: a revision's code may run here already.

@@ -63,6 +63,27 @@ pub fn read_text(path: &Path) -> Result<String, Error> {
     Ok(normalised(path, &read(path, MAX_SOURCE)?)?.0)
 }
 
+/// All texts of a folder, in the order of their names, with `/` between folders. What is no text is left out.
+pub fn texts(folder: &Path) -> Result<Vec<(String, String)>, Error> {
+    let mut files = Vec::new();
+    walk(folder, "", &mut files)?;
+    files.sort_unstable();
+    let mut total = 0;
+    let mut texts = Vec::new();
+    for (name, path) in files {
+        let text = match read_text(&path) {
+            Err(Error::NotUtf8 { .. }) => continue,
+            text => text?,
+        };
+        total += text.len() as u64;
+        if total > MAX_SOURCE {
+            return Err(Error::TooLarge { path: folder.to_owned(), size: total, limit: MAX_SOURCE });
+        }
+        texts.push((name, text));
+    }
+    Ok(texts)
+}
+
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let io = |source| Error::Io { path: path.to_owned(), source };
     let file = fs::File::open(path).map_err(io)?;

@@ -2,7 +2,8 @@
 
 use super::{Finding, sql, typescript};
 use crate::versions::{self, File, Language, source};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// A file in a folder of JavaScript or TypeScript that a bundler has made of the rest: it is run in place of the main file.
 pub const BUNDLED: &str = "bundle.js";
@@ -41,6 +42,10 @@ pub fn payload(file: &File, text: String) -> Result<String, Error> {
             None if file.language == Language::Ts => typescript::erase(&text)?,
             None => text,
         },
+        Language::Py => match &file.folder {
+            Some(folder) => package(folder)?,
+            None => text,
+        },
         _ => text,
     })
 }
@@ -58,6 +63,14 @@ pub fn checked(file: &File, text: String, transactional: bool) -> Result<String,
 pub fn place(file: &File) -> PathBuf {
     let bundle = file.folder.as_ref().map(|folder| folder.join(BUNDLED));
     bundle.filter(|path| path.exists()).unwrap_or_else(|| file.path.clone())
+}
+
+/// All texts of a folder in Python, as its engine imports them.
+fn package(folder: &Path) -> Result<String, versions::Error> {
+    let files: BTreeMap<String, String> = source::texts(folder)?.into_iter().collect();
+    // In this order: the engine knows by the beginning what it is.
+    let files = serde_json::to_string(&files).expect("texts by names are JSON");
+    Ok(format!("{{\"wmigrate-bundle\":1,\"main\":\"main.py\",\"files\":{files}}}"))
 }
 
 fn bundled(file: &File) -> Result<Option<String>, versions::Error> {

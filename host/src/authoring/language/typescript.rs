@@ -140,7 +140,7 @@ mod tests {
             "export function up(this: void, a?: string): void {}",
             "export function up(            a         )       {}",
         );
-        check("const d = <T,>(x: T): x is T => x!;", "const d =      (x   )         => x ;");
+        check("const d = <T,>(x: T): x is T => x!;", "const d =     (x   )         => x ;");
         check("const e = y satisfies Z;\n", "const e = y            ;\n");
     }
 

@@ -1,0 +1,1 @@
+"""The Python engine's own parts. A revision imports `wmigrate`, never this."""
