@@ -27,12 +27,7 @@ fn elsewhere(project: &Project, arguments: &[&str]) -> Output {
     let bundle = project.folder.join("app.wmigrate");
     let mut command = project.command(arguments);
     command.arg("--versions").arg(&bundle).current_dir(&elsewhere).env("PATH", "");
-    let output = command.output().unwrap();
-    Output {
-        code: output.status.code(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    command.output().unwrap().into()
 }
 
 #[test]

@@ -165,6 +165,19 @@ fn an_engine_is_taken_only_if_it_is_the_one() {
     let said = project.wmigrate(["engine", "add", "python", "--from", "missing.wasm"]);
     assert_says(&said, 12, &["`missing.wasm` cannot be read"]);
     assert!(project.ok(["engine", "list"]).contains(": not added\n"));
+    // One that was damaged where it lies: nothing runs, and the way out is said.
+    let place = wmigrate::engines::PYTHON.place(&project.folder.join("empty/engines")).unwrap();
+    project.ok(["revision", "-m", "the first", "--lang", "py"]);
+    std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+    std::fs::copy(engine, &place).unwrap();
+    let said = project.wmigrate(["upgrade", "head"]);
+    let texts = [
+        "is not the python engine of this wmigrate",
+        "add the engine again: wmigrate engine add python",
+        "the database is at base",
+    ];
+    assert_says(&said, 1, &texts);
+    std::fs::remove_file(&place).unwrap();
     let said = project.wmigrate(["engine", "remove", "python"]);
     assert_says(&said, 0, &["is not there"]);
 }

@@ -18,6 +18,7 @@ mod init;
 mod list_templates;
 mod log;
 mod merge;
+mod output;
 mod plan;
 pub mod print;
 mod progress;

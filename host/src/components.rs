@@ -300,7 +300,10 @@ impl Components {
                 return Err(Error::Durable { revision, mode });
             }
             job.granted()?;
-            if !file.language.is_script() {
+            let down = step.direction == Direction::Downgrade;
+            // What is wrong with a text shows before anything runs; that of JavaScript and Python only their engines know.
+            let is_checked = matches!(file.language, Language::Sql | Language::Ts);
+            if !(is_checked || (file.language.is_script() && down)) {
                 continue;
             }
             let (payload, _) = job.script()?;
@@ -309,7 +312,7 @@ impl Components {
                 // A function has its name in the text, whatever way it is written.
                 _ => payload.contains("downgrade"),
             };
-            if step.direction == Direction::Downgrade && !has_downgrade {
+            if down && !has_downgrade {
                 let marker = file.language == Language::Sql;
                 return Err(Error::NoDowngrade { revision, path: file.path.clone(), marker });
             }
@@ -511,7 +514,7 @@ impl Job {
             *slot = Some(code.clone());
             return Ok((code, None));
         }
-        let bytes = component.bytes.get().map_err(|error| crate::runtime::Error::Invalid(error.to_string()))?;
+        let bytes = component.bytes.get().map_err(|error| crate::runtime::Error::NoCode(error.to_string()))?;
         let (code, note) = runtime.load(&component.code_digest, &bytes)?;
         *slot = Some(code.clone());
         Ok((code, note))

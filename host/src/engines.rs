@@ -126,21 +126,17 @@ impl Engine {
 
     /// Its component, which is what its digest says.
     pub fn load(&self, folder: &Path) -> Result<Cow<'static, [u8]>, Error> {
+        self.check(folder)?;
         match (self.carried, self.place(folder)) {
             (Some(carried), _) => Ok(Cow::Borrowed(carried)),
             (None, Some(path)) => self.read(&path).map(Cow::Owned),
-            (None, None) => Err(Error::Missing { name: self.name }),
+            (None, None) => unreachable!("what is not carried has a place"),
         }
     }
 
     /// The same from any file.
     pub fn read(&self, path: &Path) -> Result<Vec<u8>, Error> {
-        let unreadable = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound if self.place(path.parent().unwrap_or(Path::new(""))).as_deref() == Some(path) => {
-                Error::Missing { name: self.name }
-            }
-            _ => Error::Read { path: path.to_owned(), source },
-        };
+        let unreadable = |source| Error::Read { path: path.to_owned(), source };
         let mut bytes = Vec::new();
         let file = fs::File::open(path).map_err(unreadable)?;
         file.take(MAX_COMPONENT + 1).read_to_end(&mut bytes).map_err(unreadable)?;

@@ -109,12 +109,7 @@ pub fn finish(mut child: Child) -> Output {
         }
         thread::sleep(Duration::from_millis(5));
     }
-    let output = child.wait_with_output().unwrap();
-    Output {
-        code: output.status.code(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    child.wait_with_output().unwrap().into()
 }
 
 /// Asserts the exit code and that each text is in the error output.

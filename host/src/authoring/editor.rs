@@ -43,8 +43,7 @@ pub fn write(language: Language, folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut written = Vec::new();
     for file in beside(language) {
         let path = folder.join(file.name);
-        let is_settings = !file.instead.is_empty();
-        if is_settings && file.instead.iter().any(|name| folder.join(name).exists()) {
+        if file.instead.iter().any(|name| folder.join(name).exists()) {
             continue;
         }
         match fs::read(&path) {

@@ -10,6 +10,7 @@ mod typescript;
 mod workshop;
 
 pub(super) use c::HEADER;
+pub(super) use workshop::{write_if_changed, write_sdk};
 
 use super::component;
 use crate::versions::Language;

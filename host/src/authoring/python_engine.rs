@@ -1,11 +1,11 @@
 //! Builds Python's engine from what the binary carries, by `guest-sdk/engines/build-python.sh`: the same bytes on every machine. Only
 //! the compiler is fetched, by pip, and held against its digest. Blocking, for a minute or more.
 
+use super::language::{self, write_if_changed, write_sdk};
 use super::wit;
 use include_dir::{Dir, include_dir};
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 static SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../guest-sdk/python");
@@ -26,14 +26,9 @@ pub enum Error {
     /// The build failed.
     #[error("the engine could not be built: {0}")]
     Failed(String),
-    /// The operating system refused.
-    #[error("cannot write `{}`", .path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] language::Error),
 }
 
 /// Builds it in a folder that is made for it and taken away.
@@ -52,28 +47,13 @@ pub fn build(scratch: &Path) -> Result<Vec<u8>, Error> {
 
 fn lay_out(scratch: &Path) -> Result<(), Error> {
     for (name, text) in SCRIPTS {
-        write(&scratch.join("guest-sdk/engines").join(name), text.as_bytes())?;
+        write_if_changed(&scratch.join("guest-sdk/engines").join(name), text.as_bytes())?;
     }
     for (name, text) in wit::FILES {
-        write(&scratch.join("wit/0.1.0").join(name), text.as_bytes())?;
+        write_if_changed(&scratch.join("wit/0.1.0").join(name), text.as_bytes())?;
     }
-    write_sources(&SDK, &scratch.join("guest-sdk/python"))
-}
-
-fn write_sources(folder: &Dir<'_>, to: &Path) -> Result<(), Error> {
     let is_source = |path: &Path| path.extension().is_some_and(|extension| extension == "py");
-    for file in folder.files().filter(|file| is_source(file.path())) {
-        write(&to.join(file.path()), file.contents())?;
-    }
-    folder.dirs().try_for_each(|inner| write_sources(inner, to))
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let failed = |source| Error::Io { path: path.to_owned(), source };
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(failed)?;
-    }
-    fs::write(path, bytes).map_err(failed)
+    Ok(write_sdk(&SDK, &scratch.join("guest-sdk/python"), &is_source)?)
 }
 
 fn run(scratch: &Path) -> Result<Vec<u8>, Error> {
@@ -84,7 +64,7 @@ fn run(scratch: &Path) -> Result<Vec<u8>, Error> {
     script.arg(scratch.join("guest-sdk/engines/build-python.sh")).arg(&out).stdin(Stdio::null());
     let output = script.output().map_err(|error| Error::Failed(format!("`sh` does not start: {error}")))?;
     if output.status.success() {
-        return fs::read(&out).map_err(|source| Error::Io { path: out, source });
+        return fs::read(&out).map_err(|source| language::Error::Read { path: out, source }.into());
     }
     let said = [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat();
     let from = said.ceil_char_boundary(said.len().saturating_sub(SHOWN));

@@ -2,6 +2,7 @@
 
 use super::Global;
 use super::exit::{CliError, Code};
+use super::output;
 use super::print::Printer;
 use super::project::Project;
 use crate::authoring::language::sql;
@@ -69,11 +70,11 @@ impl Build {
             };
             if self.keep && file.language.is_compiled() {
                 let folder = file.path.parent().unwrap_or(Path::new(".")).join(BUILT);
-                write(&folder, &built_name(&component.source), &bytes_of(&component)?)?;
+                output::write(&folder.join(built_name(&component.source)), &bytes_of(&component)?)?;
             }
             if let Some(folder) = &self.out {
                 let bytes = complete(&component, file)?;
-                write(folder, &format!("{id}.wasm"), &bytes)?;
+                output::write(&folder.join(format!("{id}.wasm")), &bytes)?;
             }
             if lock.update(id, entry) {
                 built.push(id.clone());
@@ -113,16 +114,6 @@ fn bytes_of(component: &Component) -> Result<Cow<'_, [u8]>, CliError> {
 fn complete(component: &Component, file: &crate::versions::File) -> Result<Vec<u8>, CliError> {
     section::stamp(&bytes_of(component)?, &metadata_of(file), component.payload.as_deref())
         .map_err(|error| CliError::of(Code::Failed, "component", &error))
-}
-
-fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), CliError> {
-    let path = folder.join(name);
-    let failed = |error: std::io::Error| {
-        CliError::new(Code::Failed, "output", format!("`{}` cannot be written: {error}", path.display()))
-    };
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    let scratch = folder.join(format!(".{name}.part"));
-    std::fs::write(&scratch, bytes).and_then(|()| std::fs::rename(&scratch, &path)).map_err(failed)
 }
 
 /// The lock file is committed, so it must not know where the project lies.

@@ -2,6 +2,7 @@
 
 use super::Global;
 use super::exit::{CliError, Code};
+use super::output;
 use super::print::Printer;
 use super::project::Project;
 use crate::components::{Components, Policy, metadata_of};
@@ -60,10 +61,7 @@ impl Bundle {
             });
         }
         let bytes = bundle::pack(&packed).map_err(|error| unusable(&error))?;
-        let scratch = self.out.with_extension("wmigrate.part");
-        std::fs::write(&scratch, &bytes).and_then(|()| std::fs::rename(&scratch, &self.out)).map_err(|error| {
-            CliError::new(Code::Failed, "output", format!("`{}` cannot be written: {error}", self.out.display()))
-        })?;
+        output::write(&self.out, &bytes)?;
         let digest = blake3::hash(&bytes).to_hex().to_string();
         if printer.json {
             printer

@@ -2,6 +2,7 @@
 
 use super::Global;
 use super::exit::{CliError, Code};
+use super::output::not_written;
 use super::print::Printer;
 use super::project::engines_folder;
 use crate::authoring::python_engine;
@@ -104,10 +105,6 @@ impl Add {
         printer.lines([path.display().to_string()]);
         Ok(())
     }
-}
-
-fn not_written(path: &Path, error: &std::io::Error) -> CliError {
-    CliError::new(Code::Failed, "output", format!("`{}` cannot be written: {error}", path.display()))
 }
 
 fn list(folder: &Path, printer: &Printer) {

@@ -8,7 +8,7 @@ use crate::durable::{Cause, Halted};
 use crate::runtime::{Failure, Limit, printable};
 use crate::versions::File;
 use crate::versions::limits::duration_to;
-use crate::{authoring, components, config, embedded, graph, runner, sql, state, versions};
+use crate::{authoring, components, config, embedded, graph, runner, runtime, sql, state, versions};
 use serde_json::json;
 
 /// Exit codes. Scripts rely on them.
@@ -247,6 +247,9 @@ impl From<runner::Error> for CliError {
             runner::Error::Component(error) => error.into(),
             runner::Error::Sql(error) => error.into(),
             runner::Error::Step(step) => of_step(&step),
+            error @ runner::Error::Unusable { cause: runtime::Error::NoCode(_), .. } => {
+                Self::of(Code::Failed, "engine", &error).hint("add the engine again: wmigrate engine add python")
+            }
             error @ runner::Error::Unusable { .. } => Self::of(Code::Failed, "component", &error)
                 .hint("rebuild it for the world that `wit/` describes, or take the revision out of the versions folder"),
             error @ runner::Error::Preparing { .. } => Self::of(Code::Failed, "preparing", &error)

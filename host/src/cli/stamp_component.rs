@@ -2,6 +2,7 @@
 
 use super::Global;
 use super::exit::{CliError, Code};
+use super::output;
 use super::print::Printer;
 use super::project::configuration;
 use crate::authoring::component::componentize;
@@ -76,7 +77,7 @@ impl StampComponent {
         let stamped = section::stamp(&component, &Metadata::new(&front), payload.as_deref())
             .map_err(|error| self.unusable(&error))?;
         let path = self.path(global, &front)?;
-        write(&path, &stamped)?;
+        output::write(&path, &stamped)?;
         if printer.json {
             printer.json(&json!({ "revision": front.revision, "path": path, "down_revision": front.down_revision }));
         } else {
@@ -147,13 +148,4 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>, CliError> {
         return Err(CliError::usage(format!("`{}` is larger than {} MiB", path.display(), limit >> 20)));
     }
     Ok(bytes)
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    let failed = |error: std::io::Error| {
-        CliError::new(Code::Failed, "output", format!("`{}` cannot be written: {error}", path.display()))
-    };
-    let mut scratch = path.as_os_str().to_owned();
-    scratch.push(".part");
-    std::fs::write(&scratch, bytes).and_then(|()| std::fs::rename(&scratch, path)).map_err(failed)
 }

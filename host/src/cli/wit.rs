@@ -1,6 +1,7 @@
 //! `wit`: the contract, for whoever builds a component with tools of their own.
 
-use super::exit::{CliError, Code};
+use super::exit::CliError;
+use super::output;
 use super::print::Printer;
 use crate::authoring::wit;
 use clap::Args;
@@ -20,13 +21,6 @@ impl Wit {
             printer.lines(wit::PACKAGE.lines());
             return Ok(());
         };
-        let failed = |error: std::io::Error| {
-            CliError::new(Code::Failed, "output", format!("`{}` cannot be written: {error}", folder.display()))
-        };
-        std::fs::create_dir_all(folder).map_err(failed)?;
-        for (name, text) in wit::FILES {
-            std::fs::write(folder.join(name), text).map_err(failed)?;
-        }
-        Ok(())
+        wit::FILES.iter().try_for_each(|(name, text)| output::write(&folder.join(name), text.as_bytes()))
     }
 }

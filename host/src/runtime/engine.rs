@@ -30,6 +30,9 @@ pub enum Error {
     /// The engine itself could not be made.
     #[error("the WebAssembly engine cannot be started: {0}")]
     Engine(String),
+    /// Its bytes cannot be had.
+    #[error("{0}")]
+    NoCode(String),
     /// Not a component, or not a valid one.
     #[error("it is not a valid WebAssembly component: {0}")]
     Invalid(String),

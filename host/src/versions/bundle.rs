@@ -13,8 +13,7 @@
 //! components give the same bytes.
 
 use super::section::{self, Metadata};
-use super::{File, FrontMatter, Language, MAX_COMPONENT, MAX_FILES};
-use crate::graph;
+use super::{File, Found, Language, MAX_COMPONENT, MAX_FILES};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::io::Read as _;
@@ -246,27 +245,20 @@ impl Bundle {
         let bundle = Arc::new(self);
         let files = (0..bundle.entries.len()).map(|number| {
             let entry = &bundle.entries[number];
-            let front: Result<FrontMatter, _> = entry.metadata.clone().into_front_matter();
+            let front = entry.metadata.clone().into_front_matter();
             let front = front.map_err(|error| Error::Index(error.to_string()))?;
             let place = path.join(&entry.file);
             Ok(File {
-                revision: Arc::new(graph::Revision {
-                    id: front.revision,
-                    down_revision: front.down_revision,
-                    depends_on: front.depends_on,
-                    branch_labels: front.branch_labels,
-                    message: front.message,
-                    created: front.created,
-                    path: place.display().to_string(),
-                    irreversible: front.options.irreversible,
-                }),
-                path: place,
-                folder: None,
-                language: Language::Wasm,
-                front: front.options,
-                size: 0,
-                mtime: 0,
                 bundled: Some(Bundled { bundle: Arc::clone(&bundle), number }),
+                ..Found {
+                    key: place.display().to_string(),
+                    path: place,
+                    folder: None,
+                    language: Language::Wasm,
+                    size: 0,
+                    mtime: 0,
+                }
+                .into_file(front)
             })
         });
         files.collect()
@@ -325,6 +317,7 @@ pub fn name_of(file: &File) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::versions::FrontMatter;
 
     fn packed(id: &str, code: &[u8], payload: Option<&str>) -> Packed {
         let metadata = Metadata::new(&FrontMatter { revision: id.to_owned(), ..FrontMatter::default() });

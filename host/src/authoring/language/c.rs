@@ -48,9 +48,9 @@ pub(super) fn build(language: Language, order: &Order<'_>) -> Result<Built, Erro
     write_if_changed(&sdk.join("wmigrate.h"), HEADER.as_bytes())?;
     write_if_changed(&sdk.join("wmigrate.zig"), ZIG_MODULE.as_bytes())?;
     clear(&package, "")?;
-    copy_source(order.source, &package)?;
-    let files = files(language, order.source, &package)?;
-    let mut command = compiler.command(language, &files, needs_library(&package)?);
+    let copied = copy_source(order.source, &package)?;
+    let files = files(language, order.source, &copied)?;
+    let mut command = compiler.command(language, &files, needs_library(&package, &copied)?);
     workshop::clean_environment(
         &mut command,
         &["CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH", "CFLAGS", "CXXFLAGS", "ZIG_"],
@@ -67,38 +67,37 @@ pub(super) fn build(language: Language, order: &Order<'_>) -> Result<Built, Erro
     Ok(Built { component, toolchain: compiler.version, warnings })
 }
 
-/// What is compiled: the main file first, then the further ones of a folder by name.
-fn files(language: Language, source: &Path, package: &Path) -> Result<Vec<String>, Error> {
+/// What is compiled of the files that were copied: the main file first, then the further ones of a folder by name.
+fn files(language: Language, source: &Path, copied: &[PathBuf]) -> Result<Vec<String>, Error> {
     if !source.is_dir() {
         return Ok(vec![workshop::file_name(source)?.to_owned()]);
     }
-    let main = language.main_file().unwrap_or_default().to_owned();
-    let mut others = Vec::new();
+    let main = language.main_file().unwrap_or_default();
     // Zig follows imports by itself.
-    if language != Language::Zig {
-        below(package, "", &mut |name, _| {
-            if name.ends_with(&format!(".{}", language.extension())) && name != main {
-                others.push(name.to_owned());
-            }
-            Ok(())
-        })?;
-    }
+    let others = copied.iter().filter(|path| {
+        language != Language::Zig && has_extension(path, &[language.extension()]) && *path != Path::new(main)
+    });
+    let mut others: Vec<String> = others
+        .map(|path| path.to_str().map(str::to_owned).ok_or_else(|| Error::NotAFile { path: source.join(path) }))
+        .collect::<Result<_, _>>()?;
     others.sort_unstable();
-    Ok([vec![main], others].concat())
+    Ok([vec![main.to_owned()], others].concat())
 }
 
-/// Whether any file includes what only a C library has.
-fn needs_library(package: &Path) -> Result<bool, Error> {
-    let mut needs = false;
-    below(package, "", &mut |name, path| {
-        let is_source = [".c", ".cpp", ".h", ".hpp"].iter().any(|extension| name.ends_with(extension));
-        if is_source && !needs {
-            let text = fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-            needs = includes(&String::from_utf8_lossy(&text)).any(|header| !FREE.contains(&header));
+fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    path.extension().is_some_and(|extension| extensions.iter().any(|wanted| extension == *wanted))
+}
+
+/// Whether any of these files includes what only a C library has.
+fn needs_library(package: &Path, copied: &[PathBuf]) -> Result<bool, Error> {
+    for path in copied.iter().filter(|path| has_extension(path, &["c", "cpp", "h", "hpp"])) {
+        let path = package.join(path);
+        let text = fs::read(&path).map_err(|source| Error::Read { path, source })?;
+        if includes(&String::from_utf8_lossy(&text)).any(|header| !FREE.contains(&header)) {
+            return Ok(true);
         }
-        Ok(())
-    })?;
-    Ok(needs)
+    }
+    Ok(false)
 }
 
 /// The names in `#include <…>`.
@@ -107,20 +106,6 @@ fn includes(text: &str) -> impl Iterator<Item = &str> {
         let rest = line.trim_start().strip_prefix('#')?.trim_start().strip_prefix("include")?.trim_start();
         rest.strip_prefix('<')?.split('>').next()
     })
-}
-
-fn below(folder: &Path, prefix: &str, each: &mut impl FnMut(&str, &Path) -> Result<(), Error>) -> Result<(), Error> {
-    let unreadable = |source| Error::Read { path: folder.to_owned(), source };
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let name = format!("{prefix}{}", workshop::file_name(&path)?);
-        if path.is_dir() {
-            below(&path, &format!("{name}/"), each)?;
-        } else {
-            each(&name, &path)?;
-        }
-    }
-    Ok(())
 }
 
 enum Kind {

@@ -1,7 +1,7 @@
 //! How a Go revision is built: a workspace with the SDK and the source beside each other, `go build` for `wasip1`. Nothing is
 //! fetched: what a revision needs beside the standard library lies in its folder.
 
-use super::workshop::{self, Workshop, clear, copy_source, write_if_changed};
+use super::workshop::{self, Workshop, clear, copy_source, write_if_changed, write_sdk};
 use super::{Built, Error, Order};
 use crate::authoring::component::componentize;
 use include_dir::{Dir, include_dir};
@@ -44,7 +44,7 @@ fn lay_out(source: &Path, folder: &Path, (major, minor): (u32, u32)) -> Result<(
     clear(&revision, "")?;
     clear(&vendored, "")?;
     fs::remove_dir(&vendored).map_err(|source| Error::Write { path: vendored.clone(), source })?;
-    write_sdk(&SDK, &folder.join("sdk"))?;
+    write_sdk(&SDK, &folder.join("sdk"), &|file| !file.to_string_lossy().ends_with("_test.go"))?;
     let workspace = format!("go {major}.{minor}\n\nuse (\n\t./revision\n\t./sdk\n)\n");
     write_if_changed(&folder.join("go.work"), workspace.as_bytes())?;
     copy_source(source, &revision)?;
@@ -59,13 +59,6 @@ fn lay_out(source: &Path, folder: &Path, (major, minor): (u32, u32)) -> Result<(
         take_vendored(&revision.join("vendor"), &vendored)?;
     }
     Ok(())
-}
-
-fn write_sdk(folder: &Dir<'_>, to: &Path) -> Result<(), Error> {
-    for file in folder.files().filter(|file| !file.path().to_string_lossy().ends_with("_test.go")) {
-        write_if_changed(&to.join(file.path()), file.contents())?;
-    }
-    folder.dirs().try_for_each(|inner| write_sdk(inner, to))
 }
 
 /// Go reads a meaning into names of files (`_linux.go`, `_test.go`), so that a single one gets a name of ours; what the

@@ -2,6 +2,7 @@
 //! it, a compiler that sees nothing of the project's secrets and whose messages name the author's files.
 
 use super::Error;
+use include_dir::Dir;
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -14,8 +15,10 @@ const MESSAGE_BYTES: usize = 64 << 10;
 /// A revision is some source text. More means that something else lies in its folder.
 const SOURCE_BYTES: u64 = 64 << 20;
 const SOURCE_FILES: usize = 10_000;
-/// What build tools and git put into a source folder.
-const NOT_SOURCE: &[&str] = &["target", ".git"];
+/// Where the SDK for Rust lies inside of a package, hidden so that no source folder is likely to have one.
+pub(super) const RUST_SDK: &str = ".wmigrate-guest";
+/// What build tools and git put into a source folder, and the place of ours.
+const NOT_SOURCE: &[&str] = &["target", ".git", RUST_SDK];
 
 /// The folder of a language's builds, ours until this is dropped.
 pub(super) struct Workshop {
@@ -36,23 +39,25 @@ impl Workshop {
     }
 }
 
-/// What of a source may still be copied.
-struct Allowance {
-    bytes: u64,
-    files: usize,
+/// What was copied of a source, and what may still be.
+struct Copying {
+    bytes_left: u64,
+    copied: Vec<PathBuf>,
 }
 
-/// Copies a revision's file or folder into `to`.
-pub(super) fn copy_source(source: &Path, to: &Path) -> Result<(), Error> {
-    let mut left = Allowance { bytes: SOURCE_BYTES, files: SOURCE_FILES };
+/// Copies a revision's file or folder into `to`, and says what lies there now, as seen from `to`.
+pub(super) fn copy_source(source: &Path, to: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut copying = Copying { bytes_left: SOURCE_BYTES, copied: Vec::new() };
     if source.is_dir() {
-        return copy_folder(source, to, &mut left);
+        copy_folder(source, to, &mut copying)?;
+    } else {
+        copy_file(source, &to.join(file_name(source)?), &mut copying)?;
     }
-    copy_file(source, &to.join(file_name(source)?), &mut left)
+    Ok(copying.copied.iter().filter_map(|path| path.strip_prefix(to).ok()).map(Path::to_owned).collect())
 }
 
 /// Copies what is source. Links are refused: what they point at is no part of the revision and of its digest.
-fn copy_folder(from: &Path, to: &Path, left: &mut Allowance) -> Result<(), Error> {
+fn copy_folder(from: &Path, to: &Path, copying: &mut Copying) -> Result<(), Error> {
     let unreadable = |source| Error::Read { path: from.to_owned(), source };
     fs::create_dir_all(to).map_err(|source| Error::Write { path: to.to_owned(), source })?;
     for entry in fs::read_dir(from).map_err(unreadable)? {
@@ -63,9 +68,9 @@ fn copy_folder(from: &Path, to: &Path, left: &mut Allowance) -> Result<(), Error
         }
         let kind = entry.file_type().map_err(unreadable)?;
         if kind.is_dir() {
-            copy_folder(&entry.path(), &to.join(name), left)?;
+            copy_folder(&entry.path(), &to.join(name), copying)?;
         } else if kind.is_file() {
-            copy_file(&entry.path(), &to.join(name), left)?;
+            copy_file(&entry.path(), &to.join(name), copying)?;
         } else {
             return Err(Error::NotAFile { path: entry.path() });
         }
@@ -73,17 +78,17 @@ fn copy_folder(from: &Path, to: &Path, left: &mut Allowance) -> Result<(), Error
     Ok(())
 }
 
-fn copy_file(from: &Path, to: &Path, left: &mut Allowance) -> Result<(), Error> {
+fn copy_file(from: &Path, to: &Path, copying: &mut Copying) -> Result<(), Error> {
     let unreadable = |source| Error::Read { path: from.to_owned(), source };
     let mut text = Vec::new();
     let file = File::open(from).map_err(unreadable)?;
-    file.take(left.bytes + 1).read_to_end(&mut text).map_err(unreadable)?;
+    file.take(copying.bytes_left + 1).read_to_end(&mut text).map_err(unreadable)?;
     let size = u64::try_from(text.len()).unwrap_or(u64::MAX);
-    if size > left.bytes || left.files == 0 {
+    if size > copying.bytes_left || copying.copied.len() == SOURCE_FILES {
         return Err(Error::TooLarge { path: from.to_owned(), megabytes: SOURCE_BYTES >> 20, files: SOURCE_FILES });
     }
-    left.bytes -= size;
-    left.files -= 1;
+    copying.bytes_left -= size;
+    copying.copied.push(to.to_owned());
     write_if_changed(to, &text)
 }
 
@@ -111,8 +116,20 @@ pub(super) fn clear(folder: &Path, kept: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Writes those files of an SDK out that are `wanted`.
+pub(in crate::authoring) fn write_sdk(
+    folder: &Dir<'_>,
+    to: &Path,
+    wanted: &impl Fn(&Path) -> bool,
+) -> Result<(), Error> {
+    for file in folder.files().filter(|file| wanted(file.path())) {
+        write_if_changed(&to.join(file.path()), file.contents())?;
+    }
+    folder.dirs().try_for_each(|inner| write_sdk(inner, to, wanted))
+}
+
 /// Writes a file and the folders above it, unless it holds these bytes already.
-pub(super) fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub(in crate::authoring) fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(());
     }

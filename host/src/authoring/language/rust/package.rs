@@ -6,13 +6,11 @@
 
 use super::sdk;
 use crate::authoring::language::Error;
-use crate::authoring::language::workshop::{clear, copy_source, file_name, write_if_changed};
+use crate::authoring::language::workshop::{RUST_SDK, clear, copy_source, file_name, write_if_changed};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Inside the package, hidden so that no source folder is likely to have one.
-const SDK_FOLDER: &str = ".wmigrate-guest";
 /// A package ready for cargo.
 pub(super) struct Package {
     /// The folder that holds its `Cargo.toml`.
@@ -34,8 +32,8 @@ impl Package {
         // An id may hold anything; its hash is a name to cargo and to every file system.
         let name = format!("revision_{}", &blake3::hash(revision.as_bytes()).to_hex()[..16]);
         let lock_file = build_dir.join("locks").join(&name).with_extension("lock");
-        clear(&folder, SDK_FOLDER)?;
-        sdk::write(&folder.join(SDK_FOLDER))?;
+        clear(&folder, RUST_SDK)?;
+        sdk::write(&folder.join(RUST_SDK))?;
         copy_source(source, &folder)?;
         let own = if source.is_dir() {
             let path = source.join("Cargo.toml");
@@ -88,7 +86,7 @@ fn manifest(mut own: toml::Table, name: &str, dependencies: &toml::Table) -> tom
     for (dependency, value) in dependencies {
         set(&mut own, &["dependencies", dependency], value.clone());
     }
-    let sdk = toml::Table::from_iter([("path".to_owned(), SDK_FOLDER.into())]);
+    let sdk = toml::Table::from_iter([("path".to_owned(), RUST_SDK.into())]);
     set(&mut own, &["dependencies", "wmigrate-guest"], sdk.into());
     // Small and the same everywhere. Names are kept: they are what a backtrace of a trap shows.
     let profile: [(&str, toml::Value); 7] = [
