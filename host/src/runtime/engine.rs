@@ -123,7 +123,7 @@ impl Runtime {
         let mut linker = Linker::new(&engine);
         imports::add_to_linker(&mut linker).map_err(engine_error)?;
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(engine_error)?;
-        imports::forbid_sleep(&mut linker).map_err(engine_error)?;
+        imports::shorten_sleep(&mut linker).map_err(engine_error)?;
         tick(&engine);
         let compatibility = compatibility(&engine);
         Ok(Self { maker: Maker { engine, stack, stopping }, linker, cache, compatibility })

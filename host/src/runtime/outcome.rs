@@ -138,6 +138,9 @@ fn of_durable(error: durable::Error) -> Failure {
     }
 }
 
+/// What stands for a message that is empty.
+const NO_MESSAGE: &str = "an error without a message";
+
 /// A guest chooses every text of an error: what a person reads and the log keeps is an end of it.
 pub(super) fn bounded(error: SqlError) -> SqlError {
     /// Characters of one text.
@@ -154,7 +157,8 @@ pub(super) fn bounded(error: SqlError) -> SqlError {
     SqlError {
         kind: cut(error.kind),
         sqlstate: cut(error.sqlstate),
-        message: cut(error.message),
+        // A line of nothing would look like a fault of ours.
+        message: if error.message.trim().is_empty() { NO_MESSAGE.to_owned() } else { cut(error.message) },
         detail: error.detail.map(cut),
         hint: error.hint.map(cut),
         fields: error.fields.into_iter().take(FIELDS).map(|(name, value)| (cut(name), cut(value))).collect(),

@@ -1,5 +1,5 @@
 //! The WASI that script engines get: empty and deterministic. No files, network, environment or arguments; the clocks stand
-//! still at the transaction's start or count calls, random numbers follow from the revision's id, and what is written to
+//! still at the transaction's start or count calls, sleep takes no time, random numbers follow from the revision's id, and what is written to
 //! stdout and stderr goes to the log. The same run twice sees the same.
 
 use std::sync::Arc;
@@ -24,6 +24,7 @@ pub(super) struct Wasi {
     pub(super) context: WasiCtx,
     output: MemoryOutputPipe,
     start: TransactionStart,
+    passed: Passed,
 }
 
 impl Wasi {
@@ -31,6 +32,7 @@ impl Wasi {
     pub(super) fn new(revision: &str, now: i64) -> Self {
         let output = MemoryOutputPipe::new(OUTPUT_LIMIT);
         let start = TransactionStart(Arc::new(AtomicI64::new(now)));
+        let passed = Passed::default();
         let mut random = vec![0; RANDOM_BYTES];
         blake3::Hasher::new_derive_key("wmigrate random 2026")
             .update(revision.as_bytes())
@@ -40,7 +42,7 @@ impl Wasi {
             .stdout(output.clone())
             .stderr(output.clone())
             .wall_clock(start.clone())
-            .monotonic_clock(Calls::default())
+            .monotonic_clock(passed.clone())
             .secure_random(Deterministic::new(random.clone()))
             .insecure_random(Deterministic::new(random))
             .insecure_random_seed(0)
@@ -49,7 +51,7 @@ impl Wasi {
             .allow_udp(false)
             .allow_ip_name_lookup(false)
             .build();
-        Self { context, output, start }
+        Self { context, output, start, passed }
     }
 
     /// For an instance that was made before its transaction began.
@@ -63,21 +65,33 @@ impl Wasi {
     }
 }
 
-/// A time that has come.
-struct Past;
+/// What a guest waits for that sleeps. It takes no time: nobody looks at a guest's clock while it sleeps. Its own clock is put
+/// forward instead, as a scheduler that waits for a time to come would wait in vain for one that counts calls.
+struct Sleep {
+    passed: Passed,
+    until: u64,
+}
 
 #[wasmtime_wasi::async_trait]
-impl Pollable for Past {
+impl Pollable for Sleep {
     async fn ready(&mut self) {
+        self.passed.0.fetch_max(self.until, Ordering::Relaxed);
         // A guest that waits in a loop lets others have their turn.
         tokio::task::yield_now().await;
     }
 }
 
-/// What every wait for a time gets.
-pub(super) fn past(table: &mut ResourceTable) -> wasmtime::Result<Resource<DynPollable>> {
-    let past = table.push(Past)?;
-    subscribe(table, past)
+impl Wasi {
+    /// Sleep until the monotonic clock shows that many nanoseconds.
+    pub(super) fn sleep_until(&self, until: u64, table: &mut ResourceTable) -> wasmtime::Result<Resource<DynPollable>> {
+        let sleep = table.push(Sleep { passed: self.passed.clone(), until })?;
+        subscribe(table, sleep)
+    }
+
+    /// Sleep for that many nanoseconds.
+    pub(super) fn sleep(&self, duration: u64, table: &mut ResourceTable) -> wasmtime::Result<Resource<DynPollable>> {
+        self.sleep_until(self.passed.now().saturating_add(duration), table)
+    }
 }
 
 #[derive(Clone)]
@@ -93,10 +107,11 @@ impl HostWallClock for TransactionStart {
     }
 }
 
-#[derive(Default)]
-struct Calls(AtomicU64);
+/// The monotonic clock: a nanosecond a call, and what was slept.
+#[derive(Clone, Default)]
+struct Passed(Arc<AtomicU64>);
 
-impl HostMonotonicClock for Calls {
+impl HostMonotonicClock for Passed {
     fn resolution(&self) -> u64 {
         1
     }

@@ -3,10 +3,9 @@
 
 use crate::authoring::language::Error;
 use crate::authoring::language::workshop::write_if_changed;
-use crate::authoring::wit;
 use std::path::Path;
 
-/// Every file of `guest-sdk/rust` that a build needs, but for the contract, by its path inside the crate.
+/// Every file of `guest-sdk/rust` that a build needs, by its path inside the crate.
 const FILES: &[(&str, &str)] = &[
     ("Cargo.toml", include_str!("../../../../../guest-sdk/rust/Cargo.toml")),
     ("src/backfill.rs", include_str!("../../../../../guest-sdk/rust/src/backfill.rs")),
@@ -26,6 +25,8 @@ const FILES: &[(&str, &str)] = &[
     ("src/export.rs", include_str!("../../../../../guest-sdk/rust/src/export.rs")),
     ("src/lib.rs", include_str!("../../../../../guest-sdk/rust/src/lib.rs")),
     ("src/log.rs", include_str!("../../../../../guest-sdk/rust/src/log.rs")),
+    ("src/raw.rs", include_str!("../../../../../guest-sdk/rust/src/raw.rs")),
+    ("src/raw/backfilling.rs", include_str!("../../../../../guest-sdk/rust/src/raw/backfilling.rs")),
     ("src/row.rs", include_str!("../../../../../guest-sdk/rust/src/row.rs")),
     ("src/sql.rs", include_str!("../../../../../guest-sdk/rust/src/sql.rs")),
     ("src/value.rs", include_str!("../../../../../guest-sdk/rust/src/value.rs")),
@@ -37,14 +38,11 @@ const FILES: &[(&str, &str)] = &[
 /// SDK fresh and does not build it again for every revision.
 pub(super) fn write(folder: &Path) -> Result<(), Error> {
     for (name, text) in FILES {
-        // Its own `[workspace]` would be a second root inside the package it is written into.
+        // Its own `[workspace]` would be a second root inside the package it is written into, and what its tests need would
+        // be looked up for every project.
         let text =
             if *name == "Cargo.toml" { text.split("\n# A crate of its own").next().unwrap_or(text) } else { text };
         write_if_changed(&folder.join(name), text.as_bytes())?;
-    }
-    // A link to the one copy of the contract in the repository, and a folder of its own here.
-    for (name, text) in wit::FILES {
-        write_if_changed(&folder.join("wit").join(name), text.as_bytes())?;
     }
     Ok(())
 }
@@ -79,12 +77,13 @@ mod tests {
     }
 
     #[test]
-    fn the_written_manifest_is_no_workspace() {
+    fn the_written_manifest_is_no_workspace_and_has_no_tests() {
         let folder = std::env::temp_dir().join(format!("wmigrate-sdk-{}", std::process::id()));
         write(&folder).expect("written");
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).expect("a manifest");
         let manifest: toml::Table = manifest.parse().expect("TOML");
         fs::remove_dir_all(&folder).expect("removed");
         assert!(manifest.contains_key("dependencies") && !manifest.contains_key("workspace"));
+        assert!(!manifest.contains_key("dev-dependencies"));
     }
 }

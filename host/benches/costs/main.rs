@@ -1,7 +1,7 @@
 //! What the sandbox costs: compiling, loading, instantiating, calling, and rows across the boundary. `cargo bench`.
 //!
 //! Prints a table of medians. Nothing here asserts a time: a busy machine is not a failure. Needs a Rust toolchain with
-//! the wasm32 target, to build the guest, and a PostgreSQL that the embedded server can find.
+//! the wasm32 target, to build the guest, and a PostgreSQL that the embedded server can find; for Python also its engine.
 
 #![allow(
     clippy::print_stdout,
@@ -9,6 +9,8 @@
     missing_docs,
     reason = "a bench prints, and a failed step is its end"
 )]
+
+mod scripts;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +20,6 @@ use wmigrate::authoring::language::{Order, build};
 use wmigrate::backfill::Transform as _;
 use wmigrate::bindings::{Batch, Cells, Column, Vector, Way};
 use wmigrate::embedded::{Options, Search, ensure};
-use wmigrate::engines;
 use wmigrate::runtime::{Cache, Call, Code, Door, Limits, Recorded, Runtime};
 use wmigrate::sql::{Begin, Connection, Settings, Transaction};
 use wmigrate::versions::Language;
@@ -40,45 +41,30 @@ fn run(folder: &Path) {
     .unwrap()
     .component;
 
-    println!("{:44} {:>12}", "what", "median");
-    let uncached = runtime(None);
+    println!("{:56} {:>12}", "what", "median");
+    // A runtime each, since one keeps the functions that it has compiled.
     line(
         &format!("compile a Rust component ({} kB)", guest.len() / 1024),
         median(9, || {
-            uncached.load("none", &guest).unwrap();
-        }),
-    );
-    line(
-        "compile the JavaScript engine",
-        median(3, || {
-            uncached.load("none", engines::JS.component()).unwrap();
+            runtime(None).load("none", &guest).unwrap();
         }),
     );
     let cached = runtime(Some(&folder.join("cache")));
     let (code, _) = cached.load("guest", &guest).unwrap();
-    let (js, _) = cached.load("js", engines::JS.component()).unwrap();
     line(
         "load the Rust component from the cache",
         median(51, || {
             cached.load("guest", &guest).unwrap();
         }),
     );
-    line(
-        "load the JavaScript engine from the cache",
-        median(21, || {
-            cached.load("js", engines::JS.component()).unwrap();
-        }),
-    );
 
     let io = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let once = |code: &Code, work: &str, count: u64, payload: Option<&str>| {
-        io.block_on(cached.run(code, &call(work, count, payload), Door::Script(Recorded::default()))).1.unwrap();
+    let once = |work: &str, count: u64| {
+        io.block_on(cached.run(&code, &call(work, count, None), Door::Script(Recorded::default()))).1.unwrap();
     };
-    line("instantiate and run an empty Rust revision", median(201, || once(&code, "nothing", 0, None)));
-    let script = "export function upgrade() {}\nexport function downgrade() {}\n";
-    line("instantiate and run an empty JavaScript one", median(51, || once(&js, "nothing", 0, Some(script))));
+    line("instantiate and run an empty Rust revision", median(201, || once("nothing", 0)));
     let calls = 500_000;
-    line("a host call (context.now)", median(5, || once(&code, "calls", calls, None)) / u32::try_from(calls).unwrap());
+    line("a host call (context.now)", median(5, || once("calls", calls)) / u32::try_from(calls).unwrap());
 
     let row = |transform: &str, second: &Vector| {
         let transformer = cached.transformer(&code, &call("", 0, None)).unwrap();
@@ -94,12 +80,11 @@ fn run(folder: &Path) {
         };
         median(51, once) / u32::try_from(BATCH).unwrap()
     };
-    let numbers =
-        Vector { nulls: Vec::new(), cells: Cells::Fixed((0..BATCH as u64).flat_map(u64::to_le_bytes).collect()) };
-    line("transform, a row of text and int8, int8 back", row("read", &numbers));
-    line("transform, a row of text and int8 and back", row("cross", &numbers));
+    line("transform, a row of text and int8, int8 back", row("read", &numbers()));
+    line("transform, a row of text and int8 and back", row("cross", &numbers()));
     line("transform, a row: split a name, tidy a phone", row("split", &texts(|n| format!("(555) {n:03}-{n:04}"))));
 
+    scripts::run(folder);
     with_database(folder, &io, &cached, &code);
 }
 
@@ -113,6 +98,10 @@ fn column(name: &str) -> Column {
 fn texts(text: impl Fn(usize) -> String) -> Vector {
     let all = (0..BATCH).map(|n| text(n) + "\0").collect();
     Vector { nulls: Vec::new(), cells: Cells::Text(all) }
+}
+
+fn numbers() -> Vector {
+    Vector { nulls: Vec::new(), cells: Cells::Fixed((0..BATCH as u64).flat_map(u64::to_le_bytes).collect()) }
 }
 
 /// What needs a server, each beside the same work of the bare driver in this very process.
@@ -191,5 +180,5 @@ fn line(what: &str, took: Duration) {
         ns if ns < 10_000_000 => format!("{:.1} µs", took.as_secs_f64() * 1e6),
         _ => format!("{:.1} ms", took.as_secs_f64() * 1e3),
     };
-    println!("{what:44} {text:>12}");
+    println!("{what:56} {text:>12}");
 }
