@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::support::{Output, Project, project::front_matter, running::assert_says};
 
 /// Statements up and down, as each language says them.
-const BODIES: &[(&str, &str)] = &[
+pub const BODIES: &[(&str, &str)] = &[
     ("sql", "-- wmigrate:upgrade\nUP;\n-- wmigrate:downgrade\nDOWN;\n"),
     (
         "js",
@@ -65,7 +65,7 @@ const MISSING: &[(&str, &str)] = &[
 ];
 
 /// Whether what a language needs is here; says what is missing.
-fn is_here(output: &Output, language: &str) -> bool {
+pub fn is_here(output: &Output, language: &str) -> bool {
     let missing =
         output.stderr.lines().find(|line| line.contains("found: ") || line.contains("is not on this machine"));
     if let Some(missing) = missing {
@@ -74,13 +74,17 @@ fn is_here(output: &Output, language: &str) -> bool {
     missing.is_none()
 }
 
-/// Adds Python's engine where the one who runs the tests has built it.
 fn with_python() -> Project {
     let project = Project::new();
+    add_python(&project);
+    project
+}
+
+/// Adds Python's engine where the one who runs the tests has built it.
+pub fn add_python(project: &Project) {
     if let Some(engine) = std::env::var_os("WMIGRATE_TEST_PYTHON_ENGINE") {
         project.ok(["engine".as_ref(), "add".as_ref(), "python".as_ref(), "--from".as_ref(), engine.as_os_str()]);
     }
-    project
 }
 
 #[test]

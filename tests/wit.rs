@@ -12,7 +12,7 @@ const CURRENT: &str = "wit/0.1.0";
 const READERS: &[(&str, &str)] = &[
     ("host/src/bindings.rs", "path: \"../wit/0.1.0\""),
     ("host/src/authoring/wit.rs", "wit/0.1.0/types.wit"),
-    ("guest-sdk/rust/src/lib.rs", "path: \"wit\""),
+    ("guest-sdk/rust/tests/bindings.rs", "push_path(\"wit\")"),
     ("guest-sdk/engines/sql/src/lib.rs", "path: \"../../../wit/0.1.0\""),
     ("guest-sdk/engines/build-js.sh", "--wit \"$here/../../wit/0.1.0\""),
     ("guest-sdk/engines/build-python.sh", "--wit-path \"$here/../../wit/0.1.0\""),

@@ -21,6 +21,18 @@ pub struct Cache {
     place: Option<(PathBuf, [u8; 32])>,
 }
 
+/// Authenticated code, still behind its authenticator: an engine's is some 50 MB, which nobody moves for 32 bytes.
+#[derive(Debug, PartialEq)]
+pub(super) struct Entry(Vec<u8>);
+
+impl std::ops::Deref for Entry {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0[MAC..]
+    }
+}
+
 /// Something about the cache that the user should hear once; it never fails a run.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheNote {
@@ -48,21 +60,16 @@ impl Cache {
 
     /// The compiled code kept under `name`, if its bytes are those that were stored.
     #[must_use]
-    pub(super) fn get(&self, name: &str) -> Option<Vec<u8>> {
+    pub(super) fn get(&self, name: &str) -> Option<Entry> {
         let (folder, key) = self.place.as_ref()?;
         let path = folder.join(name);
         if fs::metadata(&path).ok()?.len() > ENTRY_LIMIT {
             return None;
         }
-        let mut entry = fs::read(&path).ok()?;
-        let code = entry.get(MAC..)?;
-        let expected = mac(key, name, code);
+        let entry = fs::read(&path).ok()?;
+        let (stored, code) = entry.split_first_chunk::<MAC>()?;
         // `blake3::Hash` compares in constant time.
-        if expected != *entry.first_chunk::<MAC>()? {
-            return None;
-        }
-        entry.drain(..MAC);
-        Some(entry)
+        (mac(key, name, code) == *stored).then_some(Entry(entry))
     }
 
     /// Keeps `code` under `name`. A reader sees all of it or nothing, and a full disk leaves nothing behind.

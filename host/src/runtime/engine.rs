@@ -160,7 +160,7 @@ impl Runtime {
             // that only this user can read, under a name that holds the digest of the component and the engine's version
             // and settings: they are what `serialize` below gave for this component.
             #[allow(unsafe_code, reason = "see above")]
-            let component = unsafe { Component::deserialize(self.engine(), &code) };
+            let component = unsafe { Component::deserialize(self.engine(), &*code) };
             if let Ok(component) = component {
                 return self.ready(&component).map(Some);
             }
