@@ -20,6 +20,7 @@ mod log;
 mod merge;
 mod output;
 mod plan;
+mod plugin;
 pub mod print;
 mod progress;
 mod project;
@@ -159,6 +160,8 @@ pub enum Command {
     Log(log::Log),
     /// Look at backfills, and work on them.
     Backfill(backfill::Backfill),
+    /// Third parties' migrations: add, grant, run, remove.
+    Plugin(plugin::Plugin),
     /// The embedded database of this project.
     Db(db::Db),
     /// Print a completion script for a shell.
@@ -245,6 +248,7 @@ fn run(command: Command, global: &Global, printer: Printer) -> Result<ExitCode, 
         Command::Verify(verify) => done(verify.run(global, &printer)),
         Command::Log(log) => done(log.run(global, &printer)),
         Command::Backfill(backfill) => backfill.run(global, &printer),
+        Command::Plugin(plugin) => done(plugin.run(global, &printer)),
         Command::Db(db) => done(db.run(global, &printer)),
         Command::Completions(completions) => {
             completions.run(&printer);

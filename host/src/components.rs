@@ -13,6 +13,7 @@ use crate::authoring::language::{self, Finding, Order, script, sql};
 use crate::config::Config;
 use crate::engines::{self, Engine};
 use crate::graph::{Direction, Plan};
+use crate::plugins::Installed;
 use crate::runtime::{CacheNote, Code, Runtime};
 use crate::versions::lock_file::{self, LockFile};
 use crate::versions::section::{self, Metadata};
@@ -113,6 +114,18 @@ pub enum Error {
         /// The flag.
         mode: &'static str,
     },
+    /// It has a session of its own, and cannot be part of a run that is one transaction.
+    #[error(
+        "revision `{revision}` is of the plugin `{plugin}`, which has a session of its own, and cannot be part of `{mode}`"
+    )]
+    OfPlugin {
+        /// The revision.
+        revision: String,
+        /// The plugin.
+        plugin: String,
+        /// The flag.
+        mode: &'static str,
+    },
     /// Its script says nothing about going down.
     #[error("revision `{revision}` (`{}`) has no downgrade", .path.display())]
     NoDowngrade {
@@ -160,6 +173,9 @@ impl Error {
             Self::Durable { revision, mode } => Some(format!(
                 "its steps are committed one by one; leave `{mode}` out, or use it up to the revision before `{revision}`"
             )),
+            Self::OfPlugin { plugin, mode, .. } => Some(format!(
+                "run the application's own revisions with `{mode}`, and the plugin's without it: wmigrate plugin upgrade {plugin}"
+            )),
             Self::NoDowngrade { revision, marker, .. } => Some(format!(
                 "{}; the edit is accepted with: wmigrate verify --accept {revision}",
                 if *marker {
@@ -203,6 +219,8 @@ pub struct Component {
     pub granted: Granted,
     /// Whether its steps are committed one by one.
     pub durable: bool,
+    /// The plugin that it belongs to.
+    pub plugin: Option<Arc<str>>,
 }
 
 /// Bytes of a component.
@@ -227,6 +245,12 @@ impl Bytes {
 }
 
 impl Component {
+    /// Whether its step is one transaction of the host's session.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        !self.durable && self.plugin.is_none()
+    }
+
     /// What goes into the log: the component's digest and its source's.
     #[must_use]
     pub fn log_digest(&self) -> String {
@@ -298,6 +322,9 @@ impl Components {
             let revision = step.revision.clone();
             if let (true, Some(mode)) = (job.is_durable(), together) {
                 return Err(Error::Durable { revision, mode });
+            }
+            if let (Some(plugin), Some(mode)) = (&file.plugin, together) {
+                return Err(Error::OfPlugin { revision, plugin: plugin.to_string(), mode });
             }
             job.granted()?;
             let down = step.direction == Direction::Downgrade;
@@ -458,6 +485,7 @@ impl Job {
                     code_digest: engine.digest().to_owned(),
                     granted: self.granted()?,
                     durable: self.is_durable(),
+                    plugin: file.plugin.clone(),
                 }
             }
             (Language::Wasm, None) if file.bundled.is_some() => self.unpacked()?,
@@ -478,6 +506,7 @@ impl Job {
                     bytes: Bytes::Own(bytes.into()),
                     granted: self.granted()?,
                     durable: self.is_durable(),
+                    plugin: file.plugin.clone(),
                 }
             }
             (language, None) if language.is_compiled() => self.compiled()?,
@@ -539,14 +568,16 @@ impl Job {
             code_digest: entry.code.clone(),
             granted: self.granted()?,
             durable: self.is_durable(),
+            plugin: file.plugin.clone(),
         })
     }
 
     fn granted(&self) -> Result<Granted, Error> {
         let file = self.file();
-        let Config { revisions, limits, .. } = &self.shared.config;
+        let Config { revisions, limits, plugins, .. } = &self.shared.config;
         let own = revisions.get(&file.revision.id).copied().unwrap_or_default();
-        Granted::by([self.shared.policy.limits, own, *limits])
+        let plugin = file.plugin.as_ref().and_then(|name| plugins.get(&**name)).map(Installed::limits);
+        Granted::by([self.shared.policy.limits, own, plugin.unwrap_or_default(), *limits])
             .lowered_to(&file.front.limits)
             .map_err(|key| Error::AsksMore { revision: file.revision.id.clone(), path: file.path.clone(), key })
     }
@@ -586,6 +617,7 @@ impl Job {
             bytes: Bytes::Own(bytes.into()),
             granted: self.granted()?,
             durable: self.is_durable(),
+            plugin: file.plugin.clone(),
             revision,
         })
     }
@@ -642,6 +674,10 @@ impl Job {
     }
 
     fn hold_against_lock(&self, component: &Component) -> Result<(), Error> {
+        if self.file().plugin.is_some() {
+            // Its package is locked as a whole, and was looked at when it was loaded.
+            return Ok(());
+        }
         let entry = self.shared.lock.revisions.get(&component.revision);
         let differs = |difference| {
             Err(Error::NotLocked { revision: component.revision.clone(), path: component.path.clone(), difference })

@@ -16,6 +16,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
+use crate::plugins::{self, Installed, Trust};
 use crate::versions::limits::{self, Limits};
 use crate::versions::nearest::nearest;
 
@@ -46,6 +47,9 @@ const MAX_CONFIG: u64 = 1024 * 1024;
 /// | `templates.folder` | `WMIGRATE_TEMPLATES_FOLDER` | `templates` |
 /// | `x.<key>` | `WMIGRATE_X_<KEY>`, key in lower case | – |
 /// | `revisions.<id>.limits` | – | – |
+/// | `plugins.<name>.<key>` | – | what `wmigrate plugin add` wrote: see [`Installed`] |
+/// | `trust.unsigned` | – | `allow` |
+/// | `trust.keys.<name>` | – | – |
 ///
 /// Folders in the file are seen from the file, those in variables from the current folder. An empty variable is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +78,10 @@ pub struct Config {
     pub x: BTreeMap<String, String>,
     /// `[revisions.<id>.limits]`
     pub revisions: BTreeMap<String, Limits>,
+    /// `[plugins.<name>]`
+    pub plugins: BTreeMap<String, Installed>,
+    /// `[trust]`
+    pub trust: Trust,
 }
 
 /// `[database]`. Shown without the URL, which may hold a password.
@@ -209,6 +217,8 @@ impl Config {
             engines: folder.join(STATE_FOLDER).join("engines"),
             x: raw.x,
             revisions: raw.revisions.into_iter().map(|(id, revision)| (id, revision.limits)).collect(),
+            plugins: raw.plugins,
+            trust: raw.trust,
             file,
             folder,
         };
@@ -300,6 +310,10 @@ struct Raw {
     x: BTreeMap<String, String>,
     #[serde(default)]
     revisions: BTreeMap<String, RawRevision>,
+    #[serde(default)]
+    plugins: BTreeMap<String, Installed>,
+    #[serde(default)]
+    trust: Trust,
 }
 
 #[derive(Default, Deserialize)]
@@ -344,7 +358,19 @@ fn default_versions() -> Vec<PathBuf> {
 /// two alike.
 fn keys(table: &str) -> Option<&'static [&'static str]> {
     match table {
-        "" => Some(&["versions", "database", "lock", "limits", "backfill", "build", "templates", "x", "revisions"]),
+        "" => Some(&[
+            "versions",
+            "database",
+            "lock",
+            "limits",
+            "backfill",
+            "build",
+            "templates",
+            "x",
+            "revisions",
+            "plugins",
+            "trust",
+        ]),
         "database" => Some(&["url", "schema", "pg_bin"]),
         "lock" => Some(&["wait"]),
         "limits" => Some(&limits::KEYS),
@@ -352,6 +378,9 @@ fn keys(table: &str) -> Option<&'static [&'static str]> {
         "build" => Some(&["locked", "cargo"]),
         "templates" => Some(&["folder"]),
         "revisions.*" => Some(&["limits"]),
+        "plugins.*" => Some(&plugins::KEYS),
+        "plugins.*.limits" => Some(&limits::KEYS),
+        "trust" => Some(&["unsigned", "keys"]),
         "revisions.*.limits" => Some(&limits::KEYS),
         _ => None,
     }
@@ -392,7 +421,7 @@ fn unknown_key(table: &DeTable<'_>, pattern: &str, shown: &str) -> Option<Unknow
         }
         match value.get_ref() {
             DeValue::Table(inner) => {
-                let name_in_pattern = if pattern == "revisions" { "*" } else { name };
+                let name_in_pattern = if matches!(pattern, "revisions" | "plugins") { "*" } else { name };
                 unknown_key(inner, &join(pattern, name_in_pattern), &join(shown, name))
             }
             _ => None,

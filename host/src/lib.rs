@@ -12,6 +12,8 @@
 //! | [`state`] | the `wmigrate` schema in the database |
 //! | [`durable`] | revisions without a transaction: the journal of their steps |
 //! | [`backfill`] | rewriting a table's rows in batches |
+//! | [`plugins`] | packages of third parties: what they ask for, what they were granted |
+//! | [`isolation`] | the role, the session and the recorder that keep a plugin's SQL to itself |
 //! | [`runner`] | act: carries out a plan, the one place where the others meet |
 //! | [`embedded`] | a private PostgreSQL for development and tests |
 //! | [`cli`] | the command line; the only room that prints |
@@ -26,6 +28,8 @@ pub mod durable;
 pub mod embedded;
 pub mod engines;
 pub mod graph;
+pub mod isolation;
+pub mod plugins;
 pub mod runner;
 pub mod runtime;
 pub mod sql;

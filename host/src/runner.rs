@@ -14,6 +14,7 @@ mod ahead;
 mod durable;
 mod failure;
 mod interrupt;
+mod plugin;
 mod together;
 
 pub use failure::{Error, StepFailure};
@@ -22,11 +23,13 @@ pub use interrupt::Interrupt;
 use crate::backfill;
 use crate::components::Components;
 use crate::graph::{Direction, Plan, Step};
+use crate::isolation::Plugin;
 use crate::runtime::{Call, Door, Event, Events, Failure, Guest, Outcome, Runtimes, Spent};
 use crate::sql::lock::jittered;
-use crate::sql::{Connection, FinishError, Session, Transaction};
+use crate::sql::{Connection, FinishError, Session, Settings, Transaction};
 use crate::state::{log, record};
 use ahead::{Ahead, Ready};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -95,6 +98,10 @@ pub struct Run<'a> {
     pub rows: &'a [String],
     /// Whether the schema of the bookkeeping is there and up to date; it need not be in a dry run.
     pub schema_current: bool,
+    /// How the connection was opened: a plugin's session is another one with the same server.
+    pub settings: &'a Settings,
+    /// The plugins, by name.
+    pub plugins: &'a BTreeMap<String, Plugin>,
 }
 
 impl Run<'_> {
@@ -183,6 +190,10 @@ impl Run<'_> {
         if component.component.durable {
             return Box::pin(self.attempt_in_steps(component, session, rows)).await;
         }
+        if let Some(name) = &component.component.plugin {
+            let plugin = self.plugins.get(&**name).expect("its revisions were loaded with it");
+            return Box::pin(self.attempt_as_plugin(component, session, plugin)).await;
+        }
         let begun = Instant::now();
         let transaction = session
             .begin(&component.begin())
@@ -196,7 +207,7 @@ impl Run<'_> {
         // A transaction that waited for its component to be built would hold back vacuum, and a server may end it.
         let next = ahead.at_hand();
         // Between the steps of a durable one no transaction is open.
-        let begin = next.as_ref().filter(|next| !next.component.durable).map(|next| next.begin());
+        let begin = next.as_ref().filter(|next| next.component.is_plain()).map(|next| next.begin());
         let meanwhile = async {
             // First the message goes out.
             tokio::task::yield_now().await;

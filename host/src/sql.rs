@@ -29,10 +29,11 @@ pub use error::{Error, from_driver, guest_error};
 pub use guest::{CallError, GuestLimits};
 pub(crate) use guest::{in_script, prepare as fits, refused_record, split_script};
 pub use lock::{Holder, LockOptions};
-pub use settings::Settings;
+pub use settings::{Secret, Settings};
 pub(crate) use transaction::RESET;
 pub use transaction::{Begin, FinishError, Proof, Session, Transaction};
 pub use value::parameter::quote_literal;
+pub use wire::Wire;
 
 /// Statements as one message. Each begins a line of its own, as one may end in a comment.
 pub(crate) fn joined(statements: &[String]) -> String {

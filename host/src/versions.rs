@@ -63,6 +63,8 @@ pub struct File {
     pub mtime: i64,
     /// Its place in a bundle, if it is in one: then there is no such file.
     pub bundled: Option<bundle::Bundled>,
+    /// The plugin that it belongs to.
+    pub plugin: Option<Arc<str>>,
 }
 
 /// Why the folders cannot be read. The path is always part of the message; details are in `source()`.
@@ -213,7 +215,7 @@ impl Versions {
                 if !bundle::is_bundle(folder) {
                     return list(folder, &mut found);
                 }
-                let read = bundle::Bundle::open(folder).and_then(|bundle| bundle.files(folder));
+                let read = bundle::Bundle::open(folder).and_then(|bundle| Arc::new(bundle).files(folder));
                 // Load order: behind what was found so far.
                 bundles.push((found.len(), read.map_err(|source| Error::Bundle { path: folder.clone(), source })?));
                 Ok(())
@@ -279,6 +281,7 @@ impl Found {
             size: self.size,
             mtime: self.mtime,
             bundled: None,
+            plugin: None,
         }
     }
 }

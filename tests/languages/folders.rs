@@ -35,7 +35,7 @@ fn fills_in(project: &Project, language: &str) {
     assert_eq!(project.psql(initials), "");
 }
 
-/// `bundle.js` is what esbuild made of `index.ts` and of a package in CommonJS, as docs/languages/javascript.md has it.
+/// `bundle.js` is what `esbuild` made of `index.ts` and of a package in `CommonJS`, as docs/languages/javascript.md has it.
 #[test]
 fn typescript_that_was_bundled() {
     let project = Project::new();

@@ -100,7 +100,9 @@ impl Build {
 
     fn wanted(&self, project: &Project) -> Result<Vec<String>, CliError> {
         if self.revisions.is_empty() {
-            return Ok(project.map.revisions().iter().map(|revision| revision.id.clone()).collect());
+            // A plugin's are locked as a whole, with its package.
+            let own = project.versions.revisions.iter().filter(|file| file.plugin.is_none());
+            return Ok(own.map(|file| file.revision.id.clone()).collect());
         }
         self.revisions.iter().map(|target| project.id_of(target)).collect()
     }

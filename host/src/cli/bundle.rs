@@ -6,6 +6,8 @@ use super::output;
 use super::print::Printer;
 use super::project::Project;
 use crate::components::{Components, Policy, metadata_of};
+use crate::config::Config;
+use crate::versions::Versions;
 use crate::versions::bundle::{self, Packed};
 use crate::versions::section;
 use clap::Args;
@@ -34,33 +36,8 @@ impl Bundle {
             return Err(CliError::usage(message).hint("by that a bundle is told from a folder"));
         }
         let project = Project::load(global)?;
-        let policy = Policy { locked: self.locked, ..Policy::default() };
-        let components = Components::open(&project.config, Arc::clone(&project.versions), policy)?;
-        let unusable = |error: &(dyn std::error::Error + 'static)| CliError::of(Code::Failed, "bundle", error);
-        // A thousand scripts have one engine.
-        let mut codes: HashMap<String, Arc<[u8]>> = HashMap::new();
-        let mut packed = Vec::new();
-        for file in &project.versions.revisions {
-            let component = components.job(&file.revision.id).assemble()?;
-            let code = if let Some(code) = codes.get(&component.code_digest) {
-                Arc::clone(code)
-            } else {
-                let bytes = component.bytes.get().map_err(|error| unusable(&error))?;
-                let code: Arc<[u8]> = section::code_of(&bytes).map_err(|error| unusable(&error))?.into();
-                codes.insert(component.code_digest.clone(), Arc::clone(&code));
-                code
-            };
-            packed.push(Packed {
-                file: bundle::name_of(file),
-                metadata: metadata_of(file),
-                source: component.source,
-                component: component.digest,
-                built_with: component.built_with,
-                code,
-                payload: component.payload,
-            });
-        }
-        let bytes = bundle::pack(&packed).map_err(|error| unusable(&error))?;
+        let packed = packed(&project.config, &project.versions, self.locked)?;
+        let bytes = bundle::pack(&packed, None).map_err(|error| unusable(&error))?;
         output::write(&self.out, &bytes)?;
         let digest = blake3::hash(&bytes).to_hex().to_string();
         if printer.json {
@@ -72,4 +49,38 @@ impl Bundle {
         }
         Ok(())
     }
+}
+
+fn unusable(error: &(dyn std::error::Error + 'static)) -> CliError {
+    CliError::of(Code::Failed, "bundle", error)
+}
+
+/// The revisions of a project, its plugins' left out, with all that is needed to run them.
+pub(super) fn packed(config: &Config, versions: &Arc<Versions>, locked: bool) -> Result<Vec<Packed>, CliError> {
+    let policy = Policy { locked, ..Policy::default() };
+    let components = Components::open(config, Arc::clone(versions), policy)?;
+    // A thousand scripts have one engine.
+    let mut codes: HashMap<String, Arc<[u8]>> = HashMap::new();
+    let mut packed = Vec::new();
+    for file in versions.revisions.iter().filter(|file| file.plugin.is_none()) {
+        let component = components.job(&file.revision.id).assemble()?;
+        let code = if let Some(code) = codes.get(&component.code_digest) {
+            Arc::clone(code)
+        } else {
+            let bytes = component.bytes.get().map_err(|error| unusable(&error))?;
+            let code: Arc<[u8]> = section::code_of(&bytes).map_err(|error| unusable(&error))?.into();
+            codes.insert(component.code_digest.clone(), Arc::clone(&code));
+            code
+        };
+        packed.push(Packed {
+            file: bundle::name_of(file),
+            metadata: metadata_of(file),
+            source: component.source,
+            component: component.digest,
+            built_with: component.built_with,
+            code,
+            payload: component.payload,
+        });
+    }
+    Ok(packed)
 }

@@ -28,6 +28,8 @@ pub enum Code {
     Digest = 12,
     /// The sandbox stopped a guest.
     Sandbox = 13,
+    /// A plugin asked for what it was not granted, or cannot be kept where it belongs.
+    Policy = 14,
     /// The outcome is unknown, or the connection was lost.
     Unknown = 15,
     /// SIGINT: 128 + 2, as shells have it.
@@ -229,6 +231,7 @@ impl From<components::Error> for CliError {
                 (Code::Digest, "digest_mismatch")
             }
             components::Error::Durable { .. } => (Code::Usage, "durable"),
+            components::Error::OfPlugin { .. } => (Code::Usage, "plugin"),
             components::Error::NoDowngrade { .. } => (Code::Failed, "no_downgrade"),
             components::Error::Script { .. } | components::Error::Build { .. } => (Code::Failed, "build"),
             components::Error::Versions { .. } => (Code::Failed, "versions"),
@@ -260,6 +263,12 @@ impl From<runner::Error> for CliError {
                 .hint("run the same command again once the other change is understood: `wmigrate log` shows who ran what"),
             error @ runner::Error::Unknown { .. } => Self::of(Code::Unknown, "outcome_unknown", &error)
                 .hint("run `wmigrate log` in a while: the revision is applied once it has an `ok` row of this time; then run the same command again"),
+            runner::Error::Isolation { ref cause, .. } => {
+                let hint = cause.hint();
+                Self::of(Code::Policy, "plugin", &error).maybe_hint(hint)
+            }
+            error @ runner::Error::Over { .. } => Self::of(Code::Sandbox, "limit", &error)
+                .hint("whoever publishes the plugin must mend it; until then: wmigrate plugin remove"),
             error @ runner::Error::Interrupted => Self::of(Code::Interrupted, "interrupted", &error)
                 .hint("run the same command again to go on"),
         }

@@ -7,9 +7,12 @@ use crate::components::Components;
 use crate::config::Config;
 use crate::embedded;
 use crate::graph::Map;
+use crate::isolation::Plugin;
+use crate::plugins::installed::{self, Loaded};
 use crate::sql::{Connection, Settings};
 use crate::state::{self, Standing};
 use crate::versions::Versions;
+use crate::versions::lock_file::LockFile;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,15 +29,33 @@ pub(super) struct Project {
     pub(super) environment: Environment,
     pub(super) versions: Arc<Versions>,
     pub(super) map: Map,
+    /// Its plugins, by name.
+    pub(super) plugins: BTreeMap<String, Plugin>,
 }
 
 impl Project {
     /// Reads configuration and history. Runs nothing and asks no database.
     pub(super) fn load(global: &Global) -> Result<Self, CliError> {
+        Self::load_without(global, "")
+    }
+
+    /// The same without one of its plugins.
+    pub(super) fn load_without(global: &Global, left_out: &str) -> Result<Self, CliError> {
         let (config, environment) = configuration(global)?;
-        let versions = Versions::load(&config.versions, Some(&config.index_file()))?;
+        let mut versions = Versions::load(&config.versions, Some(&config.index_file()))?;
+        let mut plugins = BTreeMap::new();
+        for (name, loaded) in load_plugins(&config, left_out)? {
+            versions.revisions.extend(loaded.files()?);
+            let plugin = Plugin {
+                digest: loaded.package.digest().to_owned(),
+                schema: loaded.installed.schema(&name).to_owned(),
+                rights: loaded.installed.rights(),
+                manifest: loaded.package.manifest,
+            };
+            plugins.insert(name, plugin);
+        }
         let map = Map::new(versions.graph_revisions())?;
-        Ok(Self { config, environment, versions: Arc::new(versions), map })
+        Ok(Self { config, environment, versions: Arc::new(versions), map, plugins })
     }
 
     /// Where the database is, after every rule about that.
@@ -85,6 +106,22 @@ impl Project {
     pub(super) fn schema(&self) -> &str {
         &self.config.database.schema
     }
+}
+
+/// Nothing of a plugin is read, shown or run that is not locked, signed as the operator wants it, and granted.
+fn load_plugins(config: &Config, left_out: &str) -> Result<Vec<(String, Loaded)>, CliError> {
+    if config.plugins.is_empty() {
+        return Ok(Vec::new());
+    }
+    let lock = LockFile::read(&config.lock_file()).map_err(crate::components::Error::Lock)?;
+    let wanted = config.plugins.iter().filter(|(name, _)| *name != left_out);
+    wanted
+        .map(|(name, installed)| {
+            let loaded =
+                installed::load(name, installed, &config.folder, &lock, &config.trust, &config.database.schema)?;
+            Ok((name.clone(), loaded))
+        })
+        .collect()
 }
 
 /// The folder of the engines that were added, which one may do before there is any project.

@@ -257,6 +257,8 @@ impl<'a> Job<'a> {
             watcher,
             rows: &standing.rows,
             schema_current: standing.current,
+            settings: self.settings,
+            plugins: &self.project.plugins,
         };
         let report = Box::pin(run.carry_out(&plan, connection)).await;
         drop(run);

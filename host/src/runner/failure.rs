@@ -2,6 +2,7 @@
 
 use crate::components::{self, Granted};
 use crate::graph::{Direction, Step};
+use crate::isolation::{self, watch::Over};
 use crate::runtime::{self, Failure};
 use crate::sql::{self, FinishError, Proof};
 use crate::state::record::{Doubt, doubt_of};
@@ -62,6 +63,23 @@ pub enum Error {
         /// What happened.
         #[source]
         cause: sql::Error,
+    },
+    /// A plugin cannot be kept where it belongs.
+    #[error("revision `{revision}` was not run")]
+    Isolation {
+        /// The revision.
+        revision: String,
+        /// Why.
+        #[source]
+        cause: Box<isolation::Error>,
+    },
+    /// A plugin's revision took more than it may, and was ended.
+    #[error("revision `{revision}` was ended: {over}")]
+    Over {
+        /// The revision.
+        revision: String,
+        /// What it used up.
+        over: Over,
     },
     /// Somebody asked us to stop, and we did between two steps.
     #[error("stopped on request, between two revisions")]
@@ -146,6 +164,8 @@ impl Error {
             | Self::Sql(_)
             | Self::Doubt { .. }
             | Self::Unknown { .. }
+            | Self::Isolation { .. }
+            | Self::Over { .. }
             | Self::Interrupted => return false,
         };
         let error = match &step.failure {
@@ -175,6 +195,8 @@ impl Error {
             | Self::Sql(_)
             | Self::Doubt { .. }
             | Self::Bookkeeping { .. }
+            | Self::Isolation { .. }
+            | Self::Over { .. }
             | Self::Unknown { .. } => false,
         }
     }

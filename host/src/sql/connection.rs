@@ -79,6 +79,12 @@ impl Connection {
         self.server_version
     }
 
+    /// What its stream tells.
+    #[must_use]
+    pub fn wire(&self) -> Wire {
+        self.wire.clone()
+    }
+
     /// Whether the session has taken a migration lock.
     #[must_use]
     pub fn holds_lock(&self) -> bool {

@@ -12,6 +12,7 @@
 //! breath: a message of its own, but no wait of its own.
 
 mod begin;
+mod by_ticket;
 mod finish;
 
 pub use begin::Begin;
@@ -21,6 +22,7 @@ pub use finish::FinishError;
 
 use super::connection::Connection;
 use super::error::Error;
+use super::wire::Wire;
 use crate::bindings::SqlError;
 use tokio_postgres::SimpleQueryRow;
 
@@ -88,6 +90,12 @@ impl Transaction {
     /// The session, for statements of the host's own inside the transaction.
     pub(crate) fn connection(&mut self) -> &mut Connection {
         &mut self.connection
+    }
+
+    /// What the stream of its connection tells.
+    #[must_use]
+    pub fn wire(&self) -> Wire {
+        self.connection.wire.clone()
     }
 
     /// Start of the transaction in microseconds since 2000-01-01 UTC, if it was begun as one that is timed.

@@ -95,6 +95,19 @@ fn array(texts: &[String]) -> String {
     quote_literal(&format!("{{{}}}", quoted.join(",")))
 }
 
+/// A text of SQL with the schema and the marks of doubts filled in.
+pub(crate) fn filled(schema: &str, text: &str) -> String {
+    let [transaction, _, rows, _] = DOUBTS.map(|(mark, _)| mark);
+    text.trim_end()
+        .lines()
+        .skip_while(|line| line.starts_with("--"))
+        .collect::<Vec<_>>()
+        .join("\n")
+        .replace("{schema}", &quote_identifier(schema))
+        .replace("{transaction}", transaction)
+        .replace("{rows}", rows)
+}
+
 /// Which doubt an error of the procedure stands for.
 #[must_use]
 pub fn doubt_of(error: &SqlError) -> Option<Doubt> {

@@ -96,6 +96,9 @@ pub struct Packed {
 
 #[derive(Serialize, Deserialize)]
 struct Index {
+    /// The text of `plugin.toml`, where it is a plugin's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    plugin: Option<String>,
     revisions: Vec<Entry>,
     /// In the order in which they lie.
     blobs: Vec<Blob>,
@@ -125,8 +128,8 @@ pub struct Entry {
     payload: Option<String>,
 }
 
-/// The bytes of a bundle of these revisions.
-pub fn pack(revisions: &[Packed]) -> Result<Vec<u8>, Error> {
+/// The bytes of a bundle of these revisions; of a plugin's with its manifest.
+pub fn pack(revisions: &[Packed], plugin: Option<&str>) -> Result<Vec<u8>, Error> {
     let mut blobs: Vec<(Blob, &[u8])> = Vec::new();
     let mut known = HashSet::new();
     let mut add = |bytes| -> String {
@@ -147,7 +150,8 @@ pub fn pack(revisions: &[Packed]) -> Result<Vec<u8>, Error> {
     });
     let revisions = entries.collect();
     let (blobs, contents): (Vec<_>, Vec<_>) = blobs.into_iter().unzip();
-    let index = serde_json::to_string(&Index { revisions, blobs }).map_err(|error| Error::Index(error.to_string()))?;
+    let index = Index { plugin: plugin.map(str::to_owned), revisions, blobs };
+    let index = serde_json::to_string(&index).map_err(|error| Error::Index(error.to_string()))?;
     let head = format!("{MAGIC}{FORMAT}\n{}\n{}\n", index.len(), digest_of(index.as_bytes()));
     Ok([head.as_bytes(), index.as_bytes()].into_iter().chain(contents).collect::<Vec<_>>().concat())
 }
@@ -159,6 +163,8 @@ fn digest_of(bytes: &[u8]) -> String {
 /// A bundle in memory, found to be whole.
 #[derive(Debug)]
 pub struct Bundle {
+    plugin: Option<String>,
+    digest: String,
     entries: Vec<Entry>,
     blobs: HashMap<String, Arc<[u8]>>,
 }
@@ -176,7 +182,8 @@ impl Bundle {
         Self::read(&bytes)
     }
 
-    fn read(bytes: &[u8]) -> Result<Self, Error> {
+    /// The same of bytes in memory.
+    pub fn read(bytes: &[u8]) -> Result<Self, Error> {
         let mut rest = bytes;
         let mut line = |most: usize| -> Option<&str> {
             let end = rest.iter().take(most).position(|byte| *byte == b'\n')?;
@@ -196,9 +203,10 @@ impl Bundle {
         if digest_of(index) != digest {
             return Err(Error::Altered("its index".to_owned()));
         }
+        let digest = digest.to_owned();
         let index: Index = serde_json::from_slice(index).map_err(|error| Error::Index(error.to_string()))?;
         let blobs = blobs(&index.blobs, &bytes[head + length..], |size| cut((head + length) as u64 + size))?;
-        let bundle = Self { entries: index.revisions, blobs };
+        let bundle = Self { plugin: index.plugin, digest, entries: index.revisions, blobs };
         bundle.check()?;
         Ok(bundle)
     }
@@ -224,6 +232,18 @@ impl Bundle {
         Ok(())
     }
 
+    /// The text of `plugin.toml`, where it is a plugin's.
+    #[must_use]
+    pub fn plugin(&self) -> Option<&str> {
+        self.plugin.as_deref()
+    }
+
+    /// blake3 of its index, which has the digests of all that is in it.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
     /// Its code.
     #[must_use]
     pub fn code(&self, entry: &Entry) -> Arc<[u8]> {
@@ -241,8 +261,8 @@ impl Bundle {
     }
 
     /// What a versions folder would hold.
-    pub(super) fn files(self, path: &Path) -> Result<Vec<File>, Error> {
-        let bundle = Arc::new(self);
+    pub fn files(self: Arc<Self>, path: &Path) -> Result<Vec<File>, Error> {
+        let bundle = self;
         let files = (0..bundle.entries.len()).map(|number| {
             let entry = &bundle.entries[number];
             let front = entry.metadata.clone().into_front_matter();
@@ -333,7 +353,8 @@ mod tests {
     }
 
     fn two() -> Vec<u8> {
-        pack(&[packed("a", b"engine", Some("SELECT 1")), packed("b", b"engine", Some("SELECT 'é'"))]).expect("packed")
+        pack(&[packed("a", b"engine", Some("SELECT 1")), packed("b", b"engine", Some("SELECT 'é'"))], None)
+            .expect("packed")
     }
 
     #[test]
@@ -345,7 +366,7 @@ mod tests {
         assert_eq!((bundle.payload(one), bundle.payload(other)), (Some("SELECT 1"), Some("SELECT 'é'")));
         assert_eq!(&*bundle.code(other), b"engine");
         assert_eq!(bytes, two());
-        let files = bundle.files(Path::new("/p/app.wmigrate")).expect("files");
+        let files = Arc::new(bundle).files(Path::new("/p/app.wmigrate")).expect("files");
         assert_eq!(files[1].path, Path::new("/p/app.wmigrate/b_x.sql"));
         assert_eq!(files[1].bundled.as_ref().map(|bundled| bundled.entry().file.as_str()), Some("b_x.sql"));
     }
@@ -395,6 +416,6 @@ mod tests {
         // An index with a digest of its own, which says that a revision is another one.
         let mut forged = packed("a", b"engine", Some("SELECT 1"));
         forged.metadata.message = "harmless".to_owned();
-        check(&pack(&[forged]).expect("packed"), "revision `a` is not what its digest says");
+        check(&pack(&[forged], None).expect("packed"), "revision `a` is not what its digest says");
     }
 }

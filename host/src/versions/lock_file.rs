@@ -24,6 +24,21 @@ const HEADER: &str = "# What each revision was built from and into. Written by `
 pub struct LockFile {
     /// By revision id, which is also the order in the file: two branches that each add one seldom touch the same lines.
     pub revisions: BTreeMap<String, Entry>,
+    /// By plugin.
+    pub plugins: BTreeMap<String, Plugin>,
+}
+
+/// What was added as a plugin: nothing else runs under its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plugin {
+    /// Its version.
+    pub version: String,
+    /// Who publishes it.
+    pub publisher: String,
+    /// blake3 of its package's index, in hex.
+    pub index: String,
+    /// The name of the key that signed it.
+    pub key: Option<String>,
 }
 
 /// One revision.
@@ -84,12 +99,12 @@ pub enum Error {
         /// Its version.
         version: u32,
     },
-    /// One revision twice.
-    #[error("`{path}` has revision `{id}` twice")]
+    /// One revision or plugin twice.
+    #[error("`{path}` has `{id}` twice")]
     Duplicate {
         /// The file.
         path: PathBuf,
-        /// The revision.
+        /// The revision or plugin.
         id: String,
     },
 }
@@ -149,7 +164,14 @@ impl LockFile {
                 return Err(Error::Duplicate { path: path.to_owned(), id });
             }
         }
-        Ok(Self { revisions })
+        let mut plugins = BTreeMap::new();
+        for RawPlugin { name, version, publisher, index, key } in raw.plugin {
+            let plugin = Plugin { version, publisher, index, key };
+            if plugins.insert(name.clone(), plugin).is_some() {
+                return Err(Error::Duplicate { path: path.to_owned(), id: name });
+            }
+        }
+        Ok(Self { revisions, plugins })
     }
 
     /// Sets one revision's entry and says whether that changed anything.
@@ -181,7 +203,17 @@ impl LockFile {
                 quoted(&entry.built_with)
             )
         });
-        format!("{HEADER}version = {VERSION}\n{}", entries.collect::<String>())
+        let plugins = self.plugins.iter().map(|(name, plugin)| {
+            let key = plugin.key.as_ref().map(|key| format!("key = {}\n", quoted(key))).unwrap_or_default();
+            format!(
+                "\n[[plugin]]\nname = {}\nversion = {}\npublisher = {}\nindex = {}\n{key}",
+                quoted(name),
+                quoted(&plugin.version),
+                quoted(&plugin.publisher),
+                quoted(&plugin.index),
+            )
+        });
+        format!("{HEADER}version = {VERSION}\n{}", entries.chain(plugins).collect::<String>())
     }
 
     /// Replaces the file as one step, after its content is on the disk: a crash leaves the old or the new one.
@@ -206,6 +238,18 @@ struct RawFile {
     version: u32,
     #[serde(default)]
     revision: Vec<RawEntry>,
+    #[serde(default)]
+    plugin: Vec<RawPlugin>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPlugin {
+    name: String,
+    version: String,
+    publisher: String,
+    index: String,
+    key: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -256,6 +300,10 @@ built_with = \"rustc 1.95.0\"
         assert_eq!(LockFile::read(&path).unwrap(), lock);
         fs::remove_file(&path).unwrap();
         assert_eq!(LockFile::read(&path).unwrap(), LockFile::default());
+        let plugin =
+            Plugin { version: "1.2".into(), publisher: "Acme".into(), index: "cc".into(), key: Some("acme".into()) };
+        lock.plugins.insert("notes".to_owned(), plugin);
+        assert_eq!(LockFile::parse(&lock.render(), Path::new("L")).unwrap(), lock);
         assert!(lock.retain(&["b"]));
         assert!(!lock.retain(&["b"]));
         assert_eq!(lock.revisions.len(), 1);
@@ -269,8 +317,13 @@ built_with = \"rustc 1.95.0\"
         check("version = 1\n<<<<<<< HEAD\n", "`L`, line 2, holds a merge conflict");
         check("version = 2\n", "`L` is of version 2; this wmigrate knows version 1");
         check("\n[[revision]]\n", "`L`, line 2, is not a lock file: missing field `id`");
-        check("x = 1", "`L`, line 1, is not a lock file: unknown field `x`, expected `version` or `revision`");
+        check(
+            "x = 1",
+            "`L`, line 1, is not a lock file: unknown field `x`, expected one of `version`, `revision`, `plugin`",
+        );
         let one = "[[revision]]\nid='a'\nfile=''\nsource=''\ncomponent=''\nbuilt_with=''\n";
-        check(&format!("version = 1\n{one}{one}"), "`L` has revision `a` twice");
+        check(&format!("version = 1\n{one}{one}"), "`L` has `a` twice");
+        let one = "[[plugin]]\nname='a'\nversion=''\npublisher=''\nindex=''\n";
+        check(&format!("version = 1\n{one}{one}"), "`L` has `a` twice");
     }
 }

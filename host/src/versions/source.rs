@@ -225,6 +225,7 @@ mod tests {
             size: 0,
             mtime: 0,
             bundled: None,
+            plugin: None,
         };
         let want = format!("`{}` is not UTF-8 from byte {} on", path.display(), bytes.len() - 2);
         assert_eq!(read_source(&file).unwrap_err().to_string(), want);

@@ -124,13 +124,13 @@ impl Transaction {
 }
 
 /// What came of a message of several statements.
-struct Answers {
+pub(super) struct Answers {
     /// Statements that were answered before an error.
-    count: usize,
-    error: Option<tokio_postgres::Error>,
+    pub(super) count: usize,
+    pub(super) error: Option<tokio_postgres::Error>,
 }
 
-async fn send(connection: &Connection, statements: &str) -> Answers {
+pub(super) async fn send(connection: &Connection, statements: &str) -> Answers {
     connection.wire.lift_limits();
     let mut count = 0;
     let counted = async {
@@ -156,7 +156,10 @@ pub(super) async fn rolled_back(connection: Connection) -> Connection {
     connection
 }
 
-fn refused_or_lost(error: &tokio_postgres::Error, refused: impl FnOnce(SqlError) -> FinishError) -> FinishError {
+pub(super) fn refused_or_lost(
+    error: &tokio_postgres::Error,
+    refused: impl FnOnce(SqlError) -> FinishError,
+) -> FinishError {
     match guest_error(error) {
         Some(record) if !ends_connection(error) => refused(record),
         _ => FinishError::Lost(from_driver("committing", error)),

@@ -1,0 +1,97 @@
+//! The session that a plugin's statements go through: it logs in as the plugin's role, and can be nothing else. `SET ROLE` on a
+//! session of the host's would be no wall: RESET ROLE needs no right, and what runs inside COMMIT runs as who logged in.
+
+use super::{Error, Keeper, Names};
+use crate::sql::{Connection, Secret, Settings, quote_identifier, quote_literal};
+use std::fmt::Write as _;
+
+/// A plugin's session, with its door shut behind it.
+pub struct Admitted {
+    /// The session.
+    pub connection: Connection,
+    /// Its names.
+    pub names: Names,
+    /// The server's process: asked for, as a proxy may have given another number.
+    pub pid: i32,
+}
+
+impl Keeper<'_> {
+    /// Makes the role what it should be, and opens a session of it.
+    ///
+    /// The role can log in only between two statements of ours, with a password that nobody has seen: before the first
+    /// statement of the plugin's its door is shut, so that what the plugin finds out or sets about itself opens nothing.
+    pub async fn admit(&self) -> Result<Admitted, Error> {
+        let names = Names::of(self.host, &self.plugin.manifest.name).await?;
+        self.prepare(&names).await?;
+        let role = quote_identifier(&names.role);
+        let password = password();
+        // A verifier instead of the password would keep it out of the server's log too, and is what `\password` does; a
+        // server that logs statements logs one that opens nothing a moment later.
+        let open =
+            format!("ALTER ROLE {role} LOGIN PASSWORD {} VALID UNTIL 'infinity'", quote_literal(password.reveal()));
+        self.host.batch("opening the plugin's door", &open).await?;
+        let opened = Connection::open(&settings(self.settings, &names, password)).await;
+        let shut = self.shut(&names).await;
+        let connection = opened.map_err(|cause| Error::Login {
+            plugin: self.plugin.manifest.name.clone(),
+            role: names.role.clone(),
+            cause,
+        })?;
+        shut?;
+        let pid = "SELECT pg_catalog.pg_backend_pid()";
+        let rows = connection.query("asking for the server's process", pid, &[]).await?;
+        let pid = rows.first().map_or(0, |row| row.get(0));
+        Ok(Admitted { connection, names, pid })
+    }
+
+    async fn shut(&self, names: &Names) -> Result<(), crate::sql::Error> {
+        let shut = format!("ALTER ROLE {} NOLOGIN PASSWORD NULL", quote_identifier(&names.role));
+        self.host.batch("shutting the plugin's door", &shut).await
+    }
+
+    /// What the role has left on itself is taken away: settings for its next session, memberships.
+    pub async fn tidy(&self, names: &Names) -> Result<(), crate::sql::Error> {
+        let mut script = super::role::scrub(names, self.host.server_version());
+        script.push(format!(
+            "DELETE FROM {}.ticket WHERE role OPERATOR(pg_catalog.=) {}",
+            quote_identifier(self.bookkeeping),
+            quote_literal(&names.role)
+        ));
+        self.together("tidying up behind the plugin", &script).await
+    }
+}
+
+/// Start-up options go before what a role has set for itself.
+const OPTIONS: [&str; 9] = [
+    "search_path=pg_catalog",
+    "synchronous_commit=on",
+    "standard_conforming_strings=on",
+    "client_encoding=UTF8",
+    "default_transaction_isolation=read\\ committed",
+    "default_transaction_read_only=off",
+    "default_transaction_deferrable=off",
+    "lock_timeout=2000",
+    "idle_in_transaction_session_timeout=0",
+];
+
+fn settings(host: &Settings, names: &Names, password: Secret) -> Settings {
+    let mut settings = host.clone();
+    settings.user.clone_from(&names.role);
+    settings.password = Some(password);
+    // None of the host's own options: what an operator sets for himself is not meant for a plugin.
+    let mut options = String::new();
+    for option in OPTIONS {
+        let _ = write!(options, "-c {option} ");
+    }
+    settings.options = Some(options.trim_end().to_owned());
+    settings
+}
+
+fn password() -> Secret {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).expect("the system has random numbers");
+    Secret::new(bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
+}

@@ -1,0 +1,139 @@
+//! One step of a plugin: the order that `isolation` asks for, and what is made of an end that is not the plain one.
+
+use super::ahead::Ready;
+use super::{Error, Run, name_of};
+use crate::isolation::watch::{self, Budget, Over};
+use crate::isolation::{Admitted, Keeper, Names, Plugin};
+use crate::runtime::Failure;
+use crate::sql::{Begin, Connection, FinishError, Proof, Session, Transaction};
+use crate::state::record;
+use std::time::{Duration, Instant};
+
+/// How long the end of a session that was ended is waited for.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+impl Run<'_> {
+    /// A step of `plugin`, on a session of its own. The host's session stays out of its way.
+    pub(super) async fn attempt_as_plugin(
+        &self,
+        component: &mut Ready,
+        session: Session,
+        plugin: &Plugin,
+    ) -> Result<Session, (Option<Connection>, Error)> {
+        let Some(host) = self.idle(session).await else {
+            return Err((None, Error::Sql(crate::sql::Error::LockLost)));
+        };
+        let keeper = Keeper { host: &host, settings: self.settings, bookkeeping: &self.options.schema, plugin };
+        let done = self.kept(component, &keeper).await;
+        match done {
+            Ok(()) => Ok(Session::Idle(Box::new(host))),
+            Err(error) => Err((Some(host), error)),
+        }
+    }
+
+    async fn kept(&self, component: &mut Ready, keeper: &Keeper<'_>) -> Result<(), Error> {
+        let Admitted { connection, names, pid } =
+            keeper.admit().await.map_err(|cause| Error::of_isolation(component, cause))?;
+        let done = self.watched(component, keeper, &names, connection, pid).await;
+        // Whatever became of the step, the next session of this role begins as this one did.
+        let tidied = keeper.tidy(&names).await;
+        done?;
+        Ok(tidied?)
+    }
+
+    async fn watched(
+        &self,
+        component: &mut Ready,
+        keeper: &Keeper<'_>,
+        names: &Names,
+        connection: Connection,
+        pid: i32,
+    ) -> Result<(), Error> {
+        let wire = connection.wire();
+        let budget = Budget::of(component.granted().sandbox().cpu, component.granted().statement_timeout());
+        let step = component.step.clone();
+        let work = self.in_its_session(component, keeper, names, connection, pid);
+        let watch = watch::until_over_budget(keeper.host, &wire, pid, &budget);
+        tokio::pin!(work);
+        let over = tokio::select! {
+            done = &mut work => return done,
+            over = watch => over?,
+        };
+        // It was ended: what it says now is the consequence. Only a COMMIT that was through already counts.
+        match tokio::time::timeout(LAST_WORDS, work).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Error::over(&step, over)),
+        }
+    }
+
+    async fn in_its_session(
+        &self,
+        component: &mut Ready,
+        keeper: &Keeper<'_>,
+        names: &Names,
+        connection: Connection,
+        pid: i32,
+    ) -> Result<(), Error> {
+        let begun = Instant::now();
+        let begin = Begin { timed: component.code.timed(), ..component.begin() };
+        let transaction = Transaction::begin(connection, &begin).await.map_err(|(_, error)| Error::Sql(error))?;
+        let (transaction, outcome, spent) = self.run_export(component, transaction).await;
+        // The instance is gone before there is a ticket.
+        drop(spent);
+        if let Err(failure) = outcome {
+            let error = Error::failed(&component.step, failure, Some(&component.granted()));
+            return Err(error.after(transaction.last_error()));
+        }
+        let done = record::Step {
+            revision: component.step.revision.clone(),
+            direction: name_of(component.step.direction),
+            digest: Some(component.component.log_digest()),
+            seconds: begun.elapsed().as_secs_f64(),
+            delete: component.step.change.delete.clone(),
+            insert: component.step.change.insert.clone(),
+            before: Vec::new(),
+        };
+        match keeper.record(transaction, pid, &names.role, &done).await {
+            Ok(proof) => self.confirmed(component, keeper, &proof).await,
+            Err((_, FinishError::Unknown(proof, cause))) => {
+                match keeper.confirm(&component.step.revision, &proof).await {
+                    Ok(Some(true)) => Ok(()),
+                    Ok(Some(false)) => Err(Error::failed(&component.step, Failure::Connection(cause), None)),
+                    Ok(None) | Err(_) => {
+                        Err(Error::Unknown { revision: component.step.revision.clone(), proof, cause })
+                    }
+                }
+            }
+            Err((_, error)) => Err(Error::of_finish(&component.step, error, Some(&component.granted()))),
+        }
+    }
+
+    /// The session said that it committed: so may one that was taken for a ride.
+    async fn confirmed(&self, component: &Ready, keeper: &Keeper<'_>, proof: &Proof) -> Result<(), Error> {
+        match keeper.confirm(&component.step.revision, proof).await? {
+            Some(true) => Ok(()),
+            Some(false) | None => {
+                Err(Error::Doubt { revision: component.step.revision.clone(), doubt: record::Doubt::Transaction })
+            }
+        }
+    }
+}
+
+impl Budget {
+    /// The server may be silent for as long as the guest may think, or a statement may take, and a little more.
+    fn of(cpu: Duration, statement: Duration) -> Self {
+        const MORE: Duration = Duration::from_secs(2);
+        let silence = cpu.max(statement) + MORE;
+        Self { silence, ..Self::default() }
+    }
+}
+
+impl Error {
+    fn of_isolation(component: &Ready, cause: crate::isolation::Error) -> Self {
+        Self::Isolation { revision: component.step.revision.clone(), cause: Box::new(cause) }
+    }
+
+    fn over(step: &crate::graph::Step, over: Over) -> Self {
+        Self::Over { revision: step.revision.clone(), over }
+    }
+}
