@@ -19,6 +19,7 @@ mod limits;
 mod locking;
 mod offline;
 mod oracle;
+mod plugins;
 mod readme;
 mod sandbox;
 mod sdk;

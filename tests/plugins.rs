@@ -40,13 +40,21 @@ impl App {
     pub fn package(&self, manifest: &Manifest<'_>, revisions: &[(&str, &str)]) -> String {
         let author = Project::without_database();
         let Manifest { name, version, publisher, request } = manifest;
-        author.write("plugin.toml", format!("name = \"{name}\"\nversion = \"{version}\"\npublisher = \"{publisher}\"\n[request]\n{request}"));
+        author.write(
+            "plugin.toml",
+            format!("name = \"{name}\"\nversion = \"{version}\"\npublisher = \"{publisher}\"\n[request]\n{request}"),
+        );
         let mut down = String::new();
         for (index, (language, body)) in revisions.iter().enumerate() {
             let id = format!("{name}{}", index + 1);
             let comment = if *language == "sql" { "--" } else { "//" };
             let more = if index == 0 { "depends_on = \"a1\"\n" } else { "" };
-            author.revision(&id, "a step", language, &format!("{}{body}", front_matter(comment, &id, &down, "a step", more)));
+            author.revision(
+                &id,
+                "a step",
+                language,
+                &format!("{}{body}", front_matter(comment, &id, &down, "a step", more)),
+            );
             down = id;
         }
         let out = self.project.folder.join(format!("{name}-{version}.wmigrate")).display().to_string();

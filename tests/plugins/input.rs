@@ -33,7 +33,11 @@ fn another_package_than_the_one_that_was_added() {
     assert_says(
         &app.upgrade("notes"),
         12,
-        &["the plugin `notes` is not run", "is another package than the one in wmigrate.lock", &format!("wmigrate plugin add {package}")],
+        &[
+            "the plugin `notes` is not run",
+            "is another package than the one in wmigrate.lock",
+            &format!("wmigrate plugin add {package}"),
+        ],
     );
 }
 
@@ -51,7 +55,10 @@ fn a_signature_counts_where_the_policy_says_so() {
     // A key that signed something else.
     fs::write(format!("{package}.minisig"), include_str!("other.minisig")).unwrap();
     let key = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
-    app.project.write("wmigrate.toml", format!("{config}\n[trust]\nunsigned = \"refuse\"\n[trust.keys]\nsomebody = \"{key}\"\n"));
+    app.project.write(
+        "wmigrate.toml",
+        format!("{config}\n[trust]\nunsigned = \"refuse\"\n[trust.keys]\nsomebody = \"{key}\"\n"),
+    );
     assert_says(&add(&app, &package), 14, &["it was not made by `somebody`"]);
     fs::write(format!("{package}.minisig"), "no signature").unwrap();
     assert_says(&add(&app, &package), 12, &["is no signature of minisign's"]);
@@ -65,7 +72,11 @@ fn an_older_version_and_another_publisher() {
     let older = app.package(&Manifest { version: "1.9", ..NOTES }, &[("sql", &good())]);
     assert_says(&add(&app, &older), 14, &["the plugin `notes` 1.9 is not added: its version 1.10 was"]);
     let other = app.package(&Manifest { version: "2.0", publisher: "Mallory", ..NOTES }, &[("sql", &good())]);
-    assert_says(&add(&app, &other), 14, &["the plugin `notes` of Mallory is not added: there is a plugin of that name, of Acme"]);
+    assert_says(
+        &add(&app, &other),
+        14,
+        &["the plugin `notes` of Mallory is not added: there is a plugin of that name, of Acme"],
+    );
     // The database remembers too, where the lock file was lost.
     fs::write(app.project.folder.join("wmigrate.lock"), "version = 1\n").unwrap();
     assert_says(&add(&app, &older), 0, &[]);
@@ -82,7 +93,10 @@ fn what_nobody_can_ask_for() {
     let author = crate::support::Project::without_database();
     author.sql("n1", "", "x", "SELECT 1;", "SELECT 1;");
     let pack = |request: &str| {
-        author.write("plugin.toml", format!("name = \"notes\"\nversion = \"1\"\npublisher = \"Acme\"\n[request]\n{request}\n"));
+        author.write(
+            "plugin.toml",
+            format!("name = \"notes\"\nversion = \"1\"\npublisher = \"Acme\"\n[request]\n{request}\n"),
+        );
         author.wmigrate(["plugin", "pack", "-o", "notes.wmigrate"])
     };
     assert_says(
@@ -103,14 +117,28 @@ fn revisions_that_do_not_fit() {
     let author = crate::support::Project::without_database();
     author.write("plugin.toml", "name = \"notes\"\nversion = \"1\"\npublisher = \"Acme\"\n");
     let pack = |front: &str, out: &str| {
-        author.write("versions/n1_x.sql", format!("-- /// wmigrate\n-- revision = \"n1\"\n{front}-- message = \"x\"\n-- ///\n{}", sql("SELECT 1;", "SELECT 1;")));
+        author.write(
+            "versions/n1_x.sql",
+            format!(
+                "-- /// wmigrate\n-- revision = \"n1\"\n{front}-- message = \"x\"\n-- ///\n{}",
+                sql("SELECT 1;", "SELECT 1;")
+            ),
+        );
         author.wmigrate(["plugin", "pack", "-o", out])
     };
     let out = app.project.folder.join("bad.wmigrate").display().to_string();
     assert_says(&pack("-- depends_on = \"a9\"\n", &out), 0, &[]);
     assert_says(&add(&app, &out), 10, &["revision `n1`", "names `a9` in depends_on, which is not present"]);
-    assert_says(&pack("-- down_revision = \"a1\"\n", &out), 14, &["has the down_revision `a1`, which is not in the package"]);
-    assert_says(&pack("-- branch_labels = \"app\"\n", &out), 14, &["has the label `app`: the label of a plugin's line is its name"]);
+    assert_says(
+        &pack("-- down_revision = \"a1\"\n", &out),
+        14,
+        &["has the down_revision `a1`, which is not in the package"],
+    );
+    assert_says(
+        &pack("-- branch_labels = \"app\"\n", &out),
+        14,
+        &["has the label `app`: the label of a plugin's line is its name"],
+    );
     assert_says(&pack("-- transaction = \"none\"\n", &out), 14, &["a plugin's revision is one transaction"]);
     // Two plugins with one revision id.
     assert_says(&pack("-- depends_on = \"a1\"\n", &out), 0, &[]);
@@ -127,9 +155,14 @@ fn names_that_are_taken_in_the_database() {
     let app = App::new();
     app.with_plugin(&NOTES, &[("sql", &good())]);
     app.project.psql("CREATE SCHEMA notes");
-    assert_says(&app.upgrade("notes"), 14, &["the schema `notes` exists, and wmigrate did not make it", "under `[plugins.notes]`"]);
+    assert_says(
+        &app.upgrade("notes"),
+        14,
+        &["the schema `notes` exists, and wmigrate did not make it", "under `[plugins.notes]`"],
+    );
     app.project.psql("DROP SCHEMA notes");
-    let role = app.project.psql("SELECT 'wm_' || oid || '_p_notes' FROM pg_database WHERE datname = current_database()");
+    let role =
+        app.project.psql("SELECT 'wm_' || oid || '_p_notes' FROM pg_database WHERE datname = current_database()");
     app.project.psql(&format!("DROP ROLE IF EXISTS {role}; CREATE ROLE {role}"));
     assert_says(&app.upgrade("notes"), 14, &[&format!("the role `{role}` exists, and wmigrate did not make it")]);
     app.project.psql(&format!("DROP ROLE {role}"));
@@ -142,7 +175,13 @@ fn one_that_another_needs_stays() {
     app.with_plugin(&NOTES, &[("sql", &good())]);
     let author = crate::support::Project::without_database();
     author.write("plugin.toml", "name = \"tags\"\nversion = \"1\"\npublisher = \"Acme\"\n");
-    author.write("versions/t1_x.sql", format!("-- /// wmigrate\n-- revision = \"t1\"\n-- depends_on = \"notes1\"\n-- message = \"x\"\n-- ///\n{}", sql("SELECT 1;", "SELECT 1;")));
+    author.write(
+        "versions/t1_x.sql",
+        format!(
+            "-- /// wmigrate\n-- revision = \"t1\"\n-- depends_on = \"notes1\"\n-- message = \"x\"\n-- ///\n{}",
+            sql("SELECT 1;", "SELECT 1;")
+        ),
+    );
     let out = app.project.folder.join("tags.wmigrate").display().to_string();
     author.ok(["plugin", "pack", "-o", &out]);
     assert_says(&add(&app, &out), 0, &[]);
@@ -159,7 +198,11 @@ fn an_operator_who_may_not_create_roles() {
     assert_says(
         &app.upgrade("notes"),
         14,
-        &["may not create roles, and without one of its own a plugin can be kept from nothing", &format!("ALTER ROLE {} CREATEROLE", app.admin), "the database is at `a1`"],
+        &[
+            "may not create roles, and without one of its own a plugin can be kept from nothing",
+            &format!("ALTER ROLE \"{}\" CREATEROLE", app.admin),
+            "the database is at `a1`",
+        ],
     );
     app.project.psql(&format!("ALTER ROLE {} CREATEROLE", app.admin));
     assert_says(&app.upgrade("notes"), 0, &[]);
@@ -170,5 +213,9 @@ fn a_place_where_every_role_may_create() {
     let app = App::new();
     app.with_plugin(&NOTES, &[("sql", &good())]);
     app.project.psql("GRANT CREATE ON SCHEMA public TO PUBLIC");
-    assert_says(&app.upgrade("notes"), 14, &["its role could create objects in SCHEMA public", "REVOKE CREATE ON SCHEMA public FROM PUBLIC"]);
+    assert_says(
+        &app.upgrade("notes"),
+        14,
+        &["its role could create objects in SCHEMA public", "REVOKE CREATE ON SCHEMA public FROM PUBLIC"],
+    );
 }

@@ -166,13 +166,10 @@ impl Keeper<'_> {
             script.push(format!("COMMENT ON ROLE {role} IS {}", quote_literal(&ours)));
         }
         if !found.has_schema {
-            // The host's role may leave the owner's out of what it inherits.
-            script.push(format!("GRANT CREATE ON DATABASE {} TO {owner}", quote_identifier(&names.database)));
+            script.push(format!("CREATE SCHEMA {schema} AUTHORIZATION {owner}"));
             script.push(format!("SET LOCAL ROLE {owner}"));
-            script.push(format!("CREATE SCHEMA {schema}"));
             script.push(format!("COMMENT ON SCHEMA {schema} IS {}", quote_literal(&our_schema)));
             script.push("RESET ROLE".to_owned());
-            script.push(format!("REVOKE CREATE ON DATABASE {} FROM {owner}", quote_identifier(&names.database)));
         }
         if script.is_empty() {
             return Ok(());

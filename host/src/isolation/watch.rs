@@ -2,6 +2,7 @@
 //! and a plugin can swallow a cancel: what is over its budget is ended from outside.
 
 use crate::sql::{Connection, Error, Wire};
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 use tokio_postgres::types::Type;
 
@@ -47,8 +48,15 @@ const PERIOD: Duration = Duration::from_millis(200);
 /// Between a request that can be swallowed and the end.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Returns when the session behind `wire` is over its budget and has been ended.
-pub async fn until_over_budget(host: &Connection, wire: &Wire, pid: i32, budget: &Budget) -> Result<Over, Error> {
+/// Returns when the session behind `wire` is over its budget and has been ended; `over` says so from the moment on at which the
+/// first request to end goes out, as the session may answer at once.
+pub async fn until_over_budget(
+    host: &Connection,
+    wire: &Wire,
+    pid: i32,
+    budget: &Budget,
+    over: &Cell<Option<Over>>,
+) -> Result<(), Error> {
     let begun = Instant::now();
     let (mut answers, mut heard) = (wire.ready_count(), Instant::now());
     let start = position(host).await?;
@@ -58,16 +66,16 @@ pub async fn until_over_budget(host: &Connection, wire: &Wire, pid: i32, budget:
         if now != answers {
             (answers, heard) = (now, Instant::now());
         }
-        let over = if begun.elapsed() > budget.time {
+        let found = if begun.elapsed() > budget.time {
             Some(Over::Time(budget.time))
         } else if heard.elapsed() > budget.silence {
             Some(Over::Silence(budget.silence))
         } else {
             used(host, pid, start, budget).await?
         };
-        if let Some(over) = over {
-            end(host, pid).await?;
-            return Ok(over);
+        if found.is_some() {
+            over.set(found);
+            return end(host, pid).await;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The signature of a package: minisign's, in the file `<package>.minisig` beside it, as `minisign -Sm <package>` writes it.
 
-use minisign_verify as minisign;
+use minisign_verify::{self as minisign};
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;

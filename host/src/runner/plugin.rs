@@ -7,6 +7,7 @@ use crate::isolation::{Admitted, Keeper, Names, Plugin};
 use crate::runtime::Failure;
 use crate::sql::{Begin, Connection, FinishError, Proof, Session, Transaction};
 use crate::state::record;
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 /// How long the end of a session that was ended is waited for.
@@ -53,16 +54,22 @@ impl Run<'_> {
         let budget = Budget::of(component.granted().sandbox().cpu, component.granted().statement_timeout());
         let step = component.step.clone();
         let work = self.in_its_session(component, keeper, names, connection, pid);
-        let watch = watch::until_over_budget(keeper.host, &wire, pid, &budget);
+        let over = Cell::new(None);
+        let watch = watch::until_over_budget(keeper.host, &wire, pid, &budget, &over);
         tokio::pin!(work);
-        let over = tokio::select! {
-            done = &mut work => return done,
-            over = watch => over?,
+        let done = tokio::select! {
+            done = &mut work => Some(done),
+            watched = watch => {
+                watched?;
+                tokio::time::timeout(LAST_WORDS, work).await.ok()
+            }
         };
-        // It was ended: what it says now is the consequence. Only a COMMIT that was through already counts.
-        match tokio::time::timeout(LAST_WORDS, work).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Error::over(&step, over)),
+        // What a session says that was ended is the consequence. Only a COMMIT that was through already counts.
+        match (done, over.get()) {
+            (Some(Ok(())), _) => Ok(()),
+            (Some(Err(error)), None) => Err(error),
+            (_, Some(over)) => Err(Error::over(&step, over)),
+            (None, None) => unreachable!("the watch ends only what is over its budget"),
         }
     }
 
