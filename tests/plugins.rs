@@ -24,6 +24,8 @@ impl App {
         let (name, admin) = (database.name.clone(), format!("admin_{}", database.name));
         let url = database.url_as(&admin);
         project.psql(&format!("CREATE ROLE {admin} LOGIN CREATEROLE; ALTER DATABASE {name} OWNER TO {admin}"));
+        // As it is from version 15 on.
+        project.psql(&format!("REVOKE CREATE ON SCHEMA public FROM PUBLIC; GRANT ALL ON SCHEMA public TO {admin}"));
         project.set("DATABASE_URL", &url);
         project.sql(
             "a1",
