@@ -37,6 +37,7 @@ mod upgrade;
 mod verify;
 mod wit;
 
+use crate::runtime::apart;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use exit::{CliError, Code};
 use print::{Color, Printer};
@@ -168,6 +169,12 @@ pub enum Command {
     Completions(shells::Completions),
     /// Print the manual page, or write one a command into a folder.
     Man(shells::Man),
+    /// Compile a component from stdin to stdout: what wmigrate starts for components of plugins.
+    #[command(name = apart::COMMAND, hide = true)]
+    CompileApart {
+        /// Bytes of stack.
+        stack: u64,
+    },
 }
 
 /// Parses, runs, prints, and says how it went.
@@ -255,6 +262,10 @@ fn run(command: Command, global: &Global, printer: Printer) -> Result<ExitCode, 
             Ok(ExitCode::SUCCESS)
         }
         Command::Man(man) => done(man.run(&printer)),
+        Command::CompileApart { stack } => done(
+            apart::child(stack, std::io::stdin().lock(), std::io::stdout().lock())
+                .map_err(|message| CliError::new(Code::Failed, "component", message)),
+        ),
     }
 }
 

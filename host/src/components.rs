@@ -527,8 +527,12 @@ impl Job {
         runtime: &Runtime,
         component: &Component,
     ) -> Result<(Code, Option<CacheNote>), crate::runtime::Error> {
+        let load = |bytes: &[u8]| match component.plugin {
+            Some(_) => runtime.load_apart(&component.code_digest, bytes),
+            None => runtime.load(&component.code_digest, bytes),
+        };
         if let Bytes::Own(bytes) = &component.bytes {
-            return runtime.load(&component.code_digest, bytes);
+            return load(bytes);
         }
         let slot = {
             let mut engines = self.shared.engines.lock().expect("no holder of this lock panics");
@@ -544,7 +548,7 @@ impl Job {
             return Ok((code, None));
         }
         let bytes = component.bytes.get().map_err(|error| crate::runtime::Error::NoCode(error.to_string()))?;
-        let (code, note) = runtime.load(&component.code_digest, &bytes)?;
+        let (code, note) = load(&bytes)?;
         *slot = Some(code.clone());
         Ok((code, note))
     }

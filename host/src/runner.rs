@@ -19,6 +19,7 @@ mod together;
 
 pub use failure::{Error, StepFailure};
 pub use interrupt::Interrupt;
+pub use plugin::Prepared;
 
 use crate::backfill;
 use crate::components::Components;
@@ -102,6 +103,8 @@ pub struct Run<'a> {
     pub settings: &'a Settings,
     /// The plugins, by name.
     pub plugins: &'a BTreeMap<String, Plugin>,
+    /// Those whose roles are as we want them.
+    pub prepared: Prepared,
 }
 
 impl Run<'_> {

@@ -2,6 +2,7 @@
 //!
 //! It knows components, limits and the functions of `wit/`, which it hands on to `sql`, `durable` and `backfill`; it knows nothing of version rows, plans or the command line.
 
+pub mod apart;
 mod by_stack;
 mod cache;
 mod engine;

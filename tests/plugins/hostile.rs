@@ -256,7 +256,12 @@ const GREED: &[Case] = &[
     case("sleep in COMMIT, cancels swallowed", Sql(SLEEPS_IN_COMMIT), 13, "went on for longer than it may"),
     case("a loop in the sandbox", Js("for (;;) {}"), 13, "it ran longer than its limit"),
     case("memory in the sandbox", Js("const all = []; for (;;) all.push(new Uint8Array(1 << 20));"), 13, "limit"),
-    case("a row of 70 MB", Js("sql.query(\"SELECT repeat('x', 70000000)\");"), 13, "the result is over the limit of 64 MiB"),
+    case(
+        "a row of 70 MB",
+        Js("sql.query(\"SELECT repeat('x', 70000000)\");"),
+        13,
+        "the result is over the limit of 64 MiB",
+    ),
     case(
         "locks without number",
         Sql("SELECT count(pg_advisory_xact_lock(i)) FROM generate_series(1, 2500) i;\nSELECT pg_sleep(1.5);"),

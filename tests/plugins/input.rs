@@ -1,6 +1,6 @@
 //! Bad packages and bad surroundings: each is refused in words, and nothing of it runs.
 
-use std::fs;
+use std::{fs, io::Write as _, process::Stdio};
 
 use super::{App, Manifest, NOTES, sql};
 use crate::support::{Output, running::assert_says};
@@ -217,5 +217,26 @@ fn a_place_where_every_role_may_create() {
         &app.upgrade("notes"),
         14,
         &["its role could create objects in SCHEMA public", "REVOKE CREATE ON SCHEMA public FROM PUBLIC"],
+    );
+}
+
+/// Its components are compiled by a process of their own, which says what is wrong as ours would.
+#[test]
+fn a_component_that_is_none() {
+    let app = App::new();
+    let compile = |bytes: &[u8]| {
+        let mut child = app.project.command(["compile-apart", "1048576"]);
+        child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = child.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(bytes).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let good = compile(include_bytes!("../../guest-sdk/engines/sql.wasm"));
+    assert!(good.status.success() && good.stdout.starts_with(b"\x7fELF"), "{}", String::from_utf8_lossy(&good.stderr));
+    let bad = compile(b"\0asm\x0d\0\x01\0 and no more");
+    assert_eq!(bad.status.code(), Some(1));
+    assert!(
+        bad.stdout.is_empty()
+            && String::from_utf8_lossy(&bad.stderr).contains("it is not a valid WebAssembly component")
     );
 }

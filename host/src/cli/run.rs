@@ -259,6 +259,7 @@ impl<'a> Job<'a> {
             schema_current: standing.current,
             settings: self.settings,
             plugins: &self.project.plugins,
+            prepared: runner::Prepared::default(),
         };
         let report = Box::pin(run.carry_out(&plan, connection)).await;
         drop(run);

@@ -65,7 +65,7 @@ struct Found {
 impl Keeper<'_> {
     /// Makes what is missing, refuses what is somebody else's, and puts the role in the state that we want: no settings, no
     /// rights but those that were granted.
-    pub(super) async fn prepare(&self, names: &Names) -> Result<(), Error> {
+    pub async fn prepare(&self, names: &Names) -> Result<(), Error> {
         let plugin = &self.plugin.manifest.name;
         let found = self.look(names).await?;
         if !found.may_create_roles {

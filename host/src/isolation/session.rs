@@ -9,29 +9,29 @@ use std::fmt::Write as _;
 pub struct Admitted {
     /// The session.
     pub connection: Connection,
-    /// Its names.
-    pub names: Names,
     /// The server's process: asked for, as a proxy may have given another number.
     pub pid: i32,
 }
 
 impl Keeper<'_> {
-    /// Makes the role what it should be, and opens a session of it.
+    /// Opens a session of the plugin's role, which was made what it should be: by [`Keeper::prepare`] or, behind another step of
+    /// the same run, by [`Keeper::tidy`].
     ///
     /// The role can log in only between two statements of ours, with a password that nobody has seen: before the first
     /// statement of the plugin's its door is shut, so that what the plugin finds out or sets about itself opens nothing.
-    pub async fn admit(&self) -> Result<Admitted, Error> {
-        let names = Names::of(self.host, &self.plugin.manifest.name).await?;
-        self.prepare(&names).await?;
-        let role = quote_identifier(&names.role);
+    pub async fn admit(&self, names: &Names) -> Result<Admitted, Error> {
         let password = password();
-        // A verifier instead of the password would keep it out of the server's log too, and is what `\password` does; a
-        // server that logs statements logs one that opens nothing a moment later.
-        let open =
-            format!("ALTER ROLE {role} LOGIN PASSWORD {} VALID UNTIL 'infinity'", quote_literal(password.reveal()));
+        // A server that logs statements logs a password that opens nothing a moment later. What the host notes for itself need not
+        // wait for the disk: after a crash it is done again, and a door that was left open shuts by itself.
+        let open = format!(
+            "SET synchronous_commit = off; DO $door$ BEGIN EXECUTE pg_catalog.format('ALTER ROLE %I LOGIN PASSWORD %L VALID UNTIL %L', \
+             {}, {}, pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) '1 min'::pg_catalog.interval); END $door$",
+            quote_literal(&names.role),
+            quote_literal(password.reveal())
+        );
         self.host.batch("opening the plugin's door", &open).await?;
-        let opened = Connection::open(&settings(self.settings, &names, password)).await;
-        let shut = self.shut(&names).await;
+        let opened = Connection::open(&settings(self.settings, names, password)).await;
+        let shut = self.shut(names).await;
         let connection = opened.map_err(|cause| Error::Login {
             plugin: self.plugin.manifest.name.clone(),
             role: names.role.clone(),
@@ -41,7 +41,7 @@ impl Keeper<'_> {
         let pid = "SELECT pg_catalog.pg_backend_pid()";
         let rows = connection.query("asking for the server's process", pid, &[]).await?;
         let pid = rows.first().map_or(0, |row| row.get(0));
-        Ok(Admitted { connection, names, pid })
+        Ok(Admitted { connection, pid })
     }
 
     async fn shut(&self, names: &Names) -> Result<(), crate::sql::Error> {
@@ -57,7 +57,9 @@ impl Keeper<'_> {
             quote_identifier(self.bookkeeping),
             quote_literal(&names.role)
         ));
-        self.together("tidying up behind the plugin", &script).await
+        let tidied = self.together("tidying up behind the plugin", &script).await;
+        let waits = self.host.batch("tidying up behind the plugin", "RESET synchronous_commit").await;
+        tidied.and(waits)
     }
 }
 

@@ -7,8 +7,13 @@ use crate::isolation::{Admitted, Keeper, Names, Plugin};
 use crate::runtime::Failure;
 use crate::sql::{Begin, Connection, FinishError, Proof, Session, Transaction};
 use crate::state::record;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+
+/// The plugins whose roles are as we want them, in this run.
+#[derive(Debug, Default)]
+pub struct Prepared(RefCell<BTreeMap<String, Names>>);
 
 /// How long the end of a session that was ended is waited for.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -33,11 +38,26 @@ impl Run<'_> {
     }
 
     async fn kept(&self, component: &mut Ready, keeper: &Keeper<'_>) -> Result<(), Error> {
-        let Admitted { connection, names, pid } =
-            keeper.admit().await.map_err(|cause| Error::of_isolation(component, cause))?;
+        let refused = |cause| Error::of_isolation(component, cause);
+        let plugin = &keeper.plugin.manifest.name;
+        // Looked at once a run: the host has the migration lock, and the role has no way to change what is looked at.
+        let known = self.prepared.0.borrow().get(plugin).cloned();
+        let names = if let Some(names) = known {
+            names
+        } else {
+            let names = Names::of(keeper.host, plugin).await?;
+            keeper.prepare(&names).await.map_err(refused)?;
+            names
+        };
+        let Admitted { connection, pid } = keeper.admit(&names).await.map_err(refused)?;
         let done = self.watched(component, keeper, &names, connection, pid).await;
         // Whatever became of the step, the next session of this role begins as this one did.
         let tidied = keeper.tidy(&names).await;
+        let mut prepared = self.prepared.0.borrow_mut();
+        match &tidied {
+            Ok(()) => prepared.insert(plugin.clone(), names),
+            Err(_) => prepared.remove(plugin),
+        };
         done?;
         Ok(tidied?)
     }

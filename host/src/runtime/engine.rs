@@ -148,6 +148,26 @@ impl Runtime {
         Ok((ready, note))
     }
 
+    /// The same for a component that a stranger made: compiled by a process of its own.
+    pub fn load_apart(&self, digest: &str, component: &[u8]) -> Result<(Code, Option<CacheNote>), Error> {
+        if let Some(code) = self.cached(digest)? {
+            return Ok((code, None));
+        }
+        let code = super::apart::compile(component, self.stack())?;
+        let invalid = |error: wasmtime::Error| Error::Invalid(format!("{error:#}"));
+        // SAFETY: these bytes came just now through a pipe from a process that runs this very program, with the same settings of
+        // the engine, and has nothing else to write there. Were its compiler to make bad code of a bad component, so would ours.
+        #[allow(unsafe_code, reason = "see above")]
+        let compiled = unsafe { Component::deserialize(self.engine(), &code) }.map_err(invalid)?;
+        let ready = self.ready(&compiled)?;
+        Ok((ready, self.cache.put(&self.name_of(digest), &code)))
+    }
+
+    /// Compiled code, to be loaded by another process with the same settings.
+    pub(super) fn precompiled(&self, component: &[u8]) -> Result<Vec<u8>, Error> {
+        self.engine().precompile_component(component).map_err(|error| Error::Invalid(format!("{error:#}")))
+    }
+
     /// In the cache.
     fn name_of(&self, digest: &str) -> String {
         format!("{digest}-{}", self.compatibility)
