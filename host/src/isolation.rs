@@ -13,6 +13,7 @@
 
 mod error;
 mod names;
+mod password;
 mod role;
 mod session;
 mod ticket;

@@ -20,24 +20,25 @@ impl Keeper<'_> {
     /// The role can log in only between two statements of ours, with a password that nobody has seen: before the first
     /// statement of the plugin's its door is shut, so that what the plugin finds out or sets about itself opens nothing.
     pub async fn admit(&self, names: &Names) -> Result<Admitted, Error> {
-        let password = password();
-        // A server that logs statements logs a password that opens nothing a moment later. What the host notes for itself need not
-        // wait for the disk: after a crash it is done again, and a door that was left open shuts by itself.
+        let password = super::password::random();
+        // What the host notes for itself need not wait for the disk: after a crash it is done again, and a door that was left open
+        // shuts by itself.
         let open = format!(
             "SET synchronous_commit = off; DO $door$ BEGIN EXECUTE pg_catalog.format('ALTER ROLE %I LOGIN PASSWORD %L VALID UNTIL %L', \
              {}, {}, pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) '1 min'::pg_catalog.interval); END $door$",
             quote_literal(&names.role),
-            quote_literal(password.reveal())
+            quote_literal(&super::password::verifier(&password))
         );
         self.host.batch("opening the plugin's door", &open).await?;
-        let opened = Connection::open(&settings(self.settings, names, password)).await;
+        let opened = Connection::open(&settings(self.settings, self.host.server_version(), names, password)).await;
         let shut = self.shut(names).await;
-        let connection = opened.map_err(|cause| Error::Login {
+        let mut connection = opened.map_err(|cause| Error::Login {
             plugin: self.plugin.manifest.name.clone(),
             role: names.role.clone(),
             cause,
         })?;
         shut?;
+        connection.assume(&start_up(self.host.server_version()));
         let pid = "SELECT pg_catalog.pg_backend_pid()";
         let rows = connection.query("asking for the server's process", pid, &[]).await?;
         let pid = rows.first().map_or(0, |row| row.get(0));
@@ -64,36 +65,37 @@ impl Keeper<'_> {
 }
 
 /// Start-up options go before what a role has set for itself.
-const OPTIONS: [&str; 9] = [
-    "search_path=pg_catalog",
-    "synchronous_commit=on",
-    "standard_conforming_strings=on",
-    "client_encoding=UTF8",
-    "default_transaction_isolation=read\\ committed",
-    "default_transaction_read_only=off",
-    "default_transaction_deferrable=off",
-    "lock_timeout=2000",
-    "idle_in_transaction_session_timeout=0",
-];
+fn start_up(server_version: u32) -> Vec<(&'static str, &'static str)> {
+    let mut options = vec![
+        ("search_path", "pg_catalog"),
+        ("synchronous_commit", "on"),
+        ("standard_conforming_strings", "on"),
+        ("client_encoding", "UTF8"),
+        ("default_transaction_isolation", "read committed"),
+        ("default_transaction_read_only", "off"),
+        ("default_transaction_deferrable", "off"),
+        ("lock_timeout", "2000"),
+        ("statement_timeout", "60000"),
+        ("idle_in_transaction_session_timeout", "0"),
+    ];
+    if server_version >= 140_000 {
+        options.push(("idle_session_timeout", "0"));
+    }
+    if server_version >= 170_000 {
+        options.push(("transaction_timeout", "0"));
+    }
+    options
+}
 
-fn settings(host: &Settings, names: &Names, password: Secret) -> Settings {
+fn settings(host: &Settings, server_version: u32, names: &Names, password: Secret) -> Settings {
     let mut settings = host.clone();
     settings.user.clone_from(&names.role);
     settings.password = Some(password);
     // None of the host's own options: what an operator sets for himself is not meant for a plugin.
     let mut options = String::new();
-    for option in OPTIONS {
-        let _ = write!(options, "-c {option} ");
+    for (name, value) in start_up(server_version) {
+        let _ = write!(options, "-c {name}={} ", value.replace(' ', "\\ "));
     }
     settings.options = Some(options.trim_end().to_owned());
     settings
-}
-
-fn password() -> Secret {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).expect("the system has random numbers");
-    Secret::new(bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
 }

@@ -79,6 +79,11 @@ impl Connection {
         self.server_version
     }
 
+    /// The settings that it was started with: then it is not asked for them.
+    pub(crate) fn assume(&mut self, settings: &[(&str, &str)]) {
+        self.defaults = Some(Defaults::known(settings.iter().copied()));
+    }
+
     /// What its stream tells.
     #[must_use]
     pub fn wire(&self) -> Wire {

@@ -75,6 +75,12 @@ const CHECK_INTERVAL: &str = "client_connection_check_interval";
 const LOOK_FOR_US: u128 = 1000;
 
 impl Defaults {
+    /// Those of a session that was started with these, and need not be asked for.
+    pub(crate) fn known<'a>(values: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let values = values.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Self { values, can_look_for_us: false }
+    }
+
     pub(super) async fn ask(connection: &Connection) -> Result<Self, Error> {
         let statement = format!(
             "SELECT name, reset_val, pg_catalog.version() FROM pg_catalog.pg_settings WHERE name IN \
