@@ -1,7 +1,7 @@
 //! A good plugin: added, run, taken back, removed, and nothing left of it.
 
 use super::{App, Manifest, NOTES, sql};
-use crate::support::running::assert_says;
+use crate::support::running::{assert_says, signal, wait_for};
 
 /// Everything that a plugin must leave as it was: objects, rows, rights, settings, roles of others.
 pub fn state(app: &App) -> String {
@@ -128,4 +128,20 @@ fn a_revision_that_fails_leaves_nothing() {
     );
     assert_eq!(app.project.psql("SELECT outcome FROM wmigrate.log WHERE revision = 'notes1'"), "failed");
     assert_eq!(state(&app), before);
+}
+
+#[test]
+fn two_signals_end_a_statement_of_a_plugin() {
+    let app = App::new();
+    app.with_plugin(&NOTES, &[("sql", &sql("CREATE TABLE notes.a (id int);\nSELECT pg_sleep(600);", "SELECT 1;"))]);
+    let child = app.project.spawn(["plugin", "upgrade", "notes", "--statement-timeout", "none"]);
+    let runs = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND usename LIKE 'wm\\_%' AND datname = current_database()";
+    wait_for(&app.project, runs, "1");
+    for _ in 0..2 {
+        signal(&child, "INT");
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    }
+    let output: crate::support::Output = child.wait_with_output().unwrap().into();
+    assert_says(&output, 130, &["the database is at `a1`; nothing was changed"]);
+    assert_eq!(app.project.psql("SELECT to_regclass('notes.a') IS NULL"), "t");
 }

@@ -31,17 +31,26 @@ impl Keeper<'_> {
         );
         self.host.batch("opening the plugin's door", &open).await?;
         let opened = Connection::open(&settings(self.settings, self.host.server_version(), names, password)).await;
-        let shut = self.shut(names).await;
-        let mut connection = opened.map_err(|cause| Error::Login {
-            plugin: self.plugin.manifest.name.clone(),
-            role: names.role.clone(),
-            cause,
-        })?;
-        shut?;
+        let mut connection = match opened {
+            Ok(connection) => connection,
+            Err(cause) => {
+                self.shut(names).await?;
+                let (plugin, role) = (self.plugin.manifest.name.clone(), names.role.clone());
+                return Err(Error::Login { plugin, role, cause });
+            }
+        };
         connection.assume(&start_up(self.host.server_version()));
         let pid = "SELECT pg_catalog.pg_backend_pid()";
-        let rows = connection.query("asking for the server's process", pid, &[]).await?;
-        let pid = rows.first().map_or(0, |row| row.get(0));
+        // The recorder's language is loaded meanwhile, which takes a session some milliseconds. Where the plugin may not use it
+        // itself, it is loaded later.
+        let load = "DO $load$ BEGIN END $load$";
+        let (shut, pid, _) = tokio::join!(
+            self.shut(names),
+            connection.query("asking for the server's process", pid, &[]),
+            connection.batch("loading plpgsql", load)
+        );
+        shut?;
+        let pid = pid?.first().map_or(0, |row| row.get(0));
         Ok(Admitted { connection, pid })
     }
 

@@ -3,6 +3,7 @@
 
 use crate::sql::{Connection, Error, Wire};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio_postgres::types::Type;
 
@@ -48,13 +49,14 @@ const PERIOD: Duration = Duration::from_millis(200);
 /// Between a request that can be swallowed and the end.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Returns when the session behind `wire` is over its budget and has been ended; `over` says so from the moment on at which the
-/// first request to end goes out, as the session may answer at once.
+/// Returns when the session behind `wire` was ended: because somebody wants everything to `stop`, or because it is over its
+/// budget, which `over` says from the moment on at which the first request to end goes out, as the session may answer at once.
 pub async fn until_over_budget(
     host: &Connection,
     wire: &Wire,
     pid: i32,
     budget: &Budget,
+    stop: &AtomicBool,
     over: &Cell<Option<Over>>,
 ) -> Result<(), Error> {
     let begun = Instant::now();
@@ -71,9 +73,12 @@ pub async fn until_over_budget(
         } else if heard.elapsed() > budget.silence {
             Some(Over::Silence(budget.silence))
         } else {
-            used(host, pid, start, budget).await?
+            match used(host, pid, start, budget).await {
+                Err(_) if stop.load(Ordering::Relaxed) => None,
+                used => used?,
+            }
         };
-        if found.is_some() {
+        if found.is_some() || stop.load(Ordering::Relaxed) {
             over.set(found);
             return end(host, pid).await;
         }
@@ -101,12 +106,19 @@ async fn used(host: &Connection, pid: i32, start: i64, budget: &Budget) -> Resul
     })
 }
 
-/// First as one asks, then as nobody can refuse: `WHEN query_canceled` catches the one and not the other.
+/// First as one asks, then as nobody can refuse: `WHEN query_canceled` catches the one and not the other. The request to stop
+/// cancels what the host's session runs, which may be this: it is said again.
 async fn end(host: &Connection, pid: i32) -> Result<(), Error> {
-    for (function, grace) in [("pg_cancel_backend", GRACE), ("pg_terminate_backend", Duration::ZERO)] {
+    let say = async |function: &str| {
         let statement = format!("SELECT pg_catalog.{function}($1)");
-        host.query("ending the plugin's session", &statement, &[(&pid, Type::INT4)]).await?;
-        tokio::time::sleep(grace).await;
+        host.query("ending the plugin's session", &statement, &[(&pid, Type::INT4)]).await.map(drop)
+    };
+    if say("pg_cancel_backend").await.is_err() {
+        say("pg_cancel_backend").await?;
     }
-    Ok(())
+    tokio::time::sleep(GRACE).await;
+    match say("pg_terminate_backend").await {
+        Ok(()) => Ok(()),
+        Err(_) => say("pg_terminate_backend").await,
+    }
 }

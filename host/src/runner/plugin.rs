@@ -75,7 +75,7 @@ impl Run<'_> {
         let step = component.step.clone();
         let work = self.in_its_session(component, keeper, names, connection, pid);
         let over = Cell::new(None);
-        let watch = watch::until_over_budget(keeper.host, &wire, pid, &budget, &over);
+        let watch = watch::until_over_budget(keeper.host, &wire, pid, &budget, &self.options.interrupt.now, &over);
         tokio::pin!(work);
         let done = tokio::select! {
             done = &mut work => Some(done),
@@ -89,7 +89,7 @@ impl Run<'_> {
             (Some(Ok(())), _) => Ok(()),
             (Some(Err(error)), None) => Err(error),
             (_, Some(over)) => Err(Error::over(&step, over)),
-            (None, None) => unreachable!("the watch ends only what is over its budget"),
+            (None, None) => Err(Error::failed(&step, Failure::Stopped, None)),
         }
     }
 
