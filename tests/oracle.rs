@@ -188,6 +188,7 @@ fn revision(node: &Value) -> Revision {
         created: Some("2024-01-02 03:04:05.000000".to_owned()),
         path: format!("{{root}}/versions/{}", text("file")),
         irreversible: false,
+        of_plugin: false,
     }
 }
 

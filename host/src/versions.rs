@@ -273,6 +273,7 @@ impl Found {
                 created: front.created,
                 path: self.key,
                 irreversible: front.options.irreversible,
+                of_plugin: false,
             }),
             path: self.path,
             folder: self.folder,

@@ -61,6 +61,17 @@ fn a_plugin_comes_and_goes() {
         "author.id REFERENCES author.id SELECT author.name SELECT"
     );
     app.project.ok(["plugin", "downgrade", "notes", "-1"]);
+    // `head` is the application's, for its operator and for who writes its next revision.
+    app.project.ok(["upgrade", "head"]);
+    let next = app.project.ok(["revision", "-m", "more authors", "--rev-id", "a2"]);
+    assert!(std::fs::read_to_string(next.trim()).unwrap().contains("-- down_revision = \"a1\"\n"));
+    std::fs::remove_file(next.trim()).unwrap();
+    assert_says(&app.project.wmigrate(["merge", "a1", "notes2"]), 10, &["revision `notes2` is a plugin's"]);
+    assert_says(
+        &app.project.wmigrate(["upgrade", "heads", "--sql"]),
+        2,
+        &["is of the plugin `notes`, which has a session of its own, and cannot be part of `--sql`"],
+    );
     app.project.ok(["upgrade", "heads"]);
     app.project.ok(["verify"]);
     app.project.ok(["plugin", "verify"]);

@@ -75,6 +75,7 @@ impl NewRevision {
             created: Some(self.created.clone()),
             path: folder.join(self.file_name()).display().to_string(),
             irreversible: false,
+            of_plugin: false,
         }
     }
 

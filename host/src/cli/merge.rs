@@ -35,6 +35,7 @@ impl Merge {
         let mut parents: Vec<String> = Vec::new();
         for target in &self.revisions {
             for revision in project.map.find(target)? {
+                super::revision::refuse_of_plugin(revision)?;
                 if !self.splice && project.map.children(&revision.id).next().is_some() {
                     return Err(super::revision::not_a_head(&revision.id));
                 }

@@ -126,6 +126,7 @@ fn parents(map: &Map, target: &str, splice: bool) -> Result<Vec<String>, CliErro
         }
         found => found?,
     };
+    found.iter().try_for_each(|parent| refuse_of_plugin(parent))?;
     if !splice {
         for parent in &found {
             if map.children(&parent.id).next().is_some() {
@@ -134,6 +135,16 @@ fn parents(map: &Map, target: &str, splice: bool) -> Result<Vec<String>, CliErro
         }
     }
     Ok(found.into_iter().map(|parent| parent.id.clone()).collect())
+}
+
+/// The application's line must not rest on a third party's.
+pub(super) fn refuse_of_plugin(parent: &graph::Revision) -> Result<(), CliError> {
+    if !parent.of_plugin {
+        return Ok(());
+    }
+    let message = format!("revision `{}` is a plugin's, and no revision of the application builds on it", parent.id);
+    Err(CliError::new(Code::Graph, "plugin", message)
+        .hint("name the application's own heads; what it needs of a plugin is `--depends-on`"))
 }
 
 /// Alembic's words, which people search for.

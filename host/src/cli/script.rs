@@ -45,6 +45,7 @@ async fn record_all(project: &Project, global: &Global, args: &RunArgs, plan: &P
     let policy = Policy { locked: args.locked, limits: args.limits.parse()? };
     let components = Components::open(&project.config, Arc::clone(&project.versions), policy)?;
     components.check(plan, args.together())?;
+    components.refuse_plugins(plan, "--sql")?;
     let (cache, _) = Cache::open(project::cache_folder(&project.environment).as_deref());
     let runtimes = Runtimes::new(cache, Arc::new(AtomicBool::new(false)));
     let x_arguments = project::x_arguments(&project.config, global)?;

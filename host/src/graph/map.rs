@@ -152,6 +152,10 @@ impl Map {
         nodes.into_iter().map(|node| self.revisions[node].id.clone()).collect()
     }
 
+    pub(super) fn is_of_plugin(&self, node: usize) -> bool {
+        self.revisions[node].of_plugin
+    }
+
     /// The node with exactly this id or label.
     pub(super) fn named(&self, name: &str) -> Option<usize> {
         self.names.get(name).copied()

@@ -25,6 +25,8 @@ pub struct Revision {
     pub path: String,
     /// Whether its author says that there is no way back.
     pub irreversible: bool,
+    /// Whether it is a third party's: `head` alone is the application's.
+    pub of_plugin: bool,
 }
 
 impl Revision {

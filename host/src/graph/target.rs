@@ -155,7 +155,10 @@ impl Map {
             "heads" if branch.is_none() => Meaning::Heads(self.real_head_nodes().collect()),
             "heads" => Meaning::Heads(heads()?),
             "head" => {
-                let heads = heads()?;
+                let mut heads = heads()?;
+                if branch.is_none() && heads.len() > 1 && heads.iter().any(|&head| !self.is_of_plugin(head)) {
+                    heads.retain(|&head| !self.is_of_plugin(head));
+                }
                 if heads.len() > 1 {
                     return Err(Error::MultipleHeads { argument: target.to_owned(), heads: self.ids(heads) });
                 }
@@ -305,5 +308,30 @@ mod tests {
             "net@bbbb",
             "not_member_of_branch: can't locate revision identified by `bbbb`: revision `bbbb` is not a member of branch `net`",
         );
+    }
+
+    #[test]
+    fn head_is_the_applications_where_there_are_plugins() {
+        let revision = |id: &str, down: &str, label: &str, of_plugin| {
+            let list = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+            let (down_revision, branch_labels) = (list(down), list(label));
+            Revision { id: id.to_owned(), down_revision, branch_labels, of_plugin, ..Revision::default() }
+        };
+        let check = |revisions: &[Revision], target: &str, expected: &str| {
+            let map = Map::new(revisions.iter().cloned().map(std::sync::Arc::new).collect::<Vec<_>>()).unwrap();
+            let found =
+                map.find(target).map(|found| found.iter().map(|one| one.id.clone()).collect::<Vec<_>>().join(" "));
+            assert_eq!(found.unwrap_or_else(|error| error.kind().to_owned()), expected, "{target}");
+        };
+        let plugins =
+            [revision("n1", "", "notes", true), revision("n2", "n1", "", true), revision("t1", "", "tags", true)];
+        let with = |own: &[Revision]| own.iter().chain(&plugins).cloned().collect::<Vec<_>>();
+        let one = with(&[revision("a1", "", "", false), revision("a2", "a1", "", false)]);
+        check(&one, "head", "a2");
+        check(&one, "heads", "a2 n2 t1");
+        check(&one, "notes@head", "n2");
+        check(&with(&[revision("a1", "", "", false), revision("b1", "", "", false)]), "head", "multiple_heads");
+        // Where nothing is the application's, the plugins' heads are all there are.
+        check(&plugins, "head", "multiple_heads");
     }
 }

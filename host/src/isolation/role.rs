@@ -285,17 +285,27 @@ impl Keeper<'_> {
     }
 }
 
-/// A role may set defaults for its own sessions, role-wide and for one database; neither reset does the other. Before 16 it
+/// A role may set defaults for its own sessions, role-wide and for one database; neither reset does the other. Before 15 it
 /// may also give its own membership away.
 pub(super) fn scrub(names: &Names, server_version: u32) -> Vec<String> {
     let (role, database) = (quote_identifier(&names.role), quote_identifier(&names.database));
     // Who is a member may end its sessions, and needs no more than that.
     let member = if server_version >= 160_000 { " WITH INHERIT TRUE, SET FALSE" } else { "" };
-    vec![
+    let mut script = vec![
         format!("ALTER ROLE {role} RESET ALL"),
         format!("ALTER ROLE {role} IN DATABASE {database} RESET ALL"),
         format!("GRANT {role} TO CURRENT_USER{member}"),
-    ]
+    ];
+    if server_version < 150_000 {
+        script.push(format!(
+            "DO $members$ DECLARE one pg_catalog.text; BEGIN FOR one IN SELECT m.rolname FROM pg_catalog.pg_auth_members a \
+             JOIN pg_catalog.pg_roles m ON m.oid OPERATOR(pg_catalog.=) a.member JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.roleid \
+             WHERE r.rolname OPERATOR(pg_catalog.=) {} AND m.rolname OPERATOR(pg_catalog.<>) CURRENT_USER LOOP \
+             EXECUTE pg_catalog.format('REVOKE %I FROM %I', {0}, one); END LOOP; END $members$",
+            quote_literal(&names.role)
+        ));
+    }
+    script
 }
 
 fn grants(rights: &Rights, role: &str) -> Vec<String> {

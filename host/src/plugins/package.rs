@@ -157,12 +157,12 @@ fn strange(file: &File, own: &HashSet<String>) -> Option<String> {
     None
 }
 
+/// As a part of the plugin's line, which begins with its label.
 fn labelled(file: &File, name: &str) -> Arc<graph::Revision> {
-    if !file.revision.down_revision.is_empty() {
-        return Arc::clone(&file.revision);
+    let mut revision = graph::Revision { of_plugin: true, ..graph::Revision::clone(&file.revision) };
+    if revision.down_revision.is_empty() {
+        revision.branch_labels.push(name.to_owned());
     }
-    let mut revision = graph::Revision::clone(&file.revision);
-    revision.branch_labels.push(name.to_owned());
     Arc::new(revision)
 }
 
