@@ -24,9 +24,6 @@ mod table;
 
 use table::{CASES, Case, Content, SERVERS};
 
-/// The document that shows the table.
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/bad-input.md");
-
 /// The SQL engine: a real component, and large enough to be cut.
 const COMPONENT: &[u8] = include_bytes!("../guest-sdk/engines/sql.wasm");
 
@@ -116,12 +113,7 @@ fn the_table() {
 
 #[test]
 fn the_document_shows_the_table() {
-    let wanted = document();
-    if std::env::var_os("WMIGRATE_UPDATE_DOCS").is_some() {
-        cluster::write(DOCUMENT.as_ref(), &wanted);
-    }
-    let found = fs::read_to_string(DOCUMENT).unwrap_or_default();
-    assert!(found == wanted, "docs/bad-input.md is stale: WMIGRATE_UPDATE_DOCS=1 writes it anew");
+    cluster::assert_document("bad-input.md", &document());
 }
 
 fn document() -> String {

@@ -1,5 +1,6 @@
 //! The command line: what there is, in one place; what each command does is in a file of its own.
 
+mod ask;
 mod backfill;
 mod branches;
 mod build;

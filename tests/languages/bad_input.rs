@@ -7,8 +7,6 @@ use super::{MISSING, WRONG_ENGINE, is_here, with_python};
 use crate::bundle::ALTERED;
 use crate::support::{Project, cluster, project::front_matter};
 
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/languages/bad-input.md");
-
 /// One bad revision.
 struct Bad {
     input: &'static str,
@@ -526,12 +524,7 @@ fn zig() {
 
 #[test]
 fn the_document_shows_the_table() {
-    let wanted = document();
-    if std::env::var_os("WMIGRATE_UPDATE_DOCS").is_some() {
-        cluster::write(DOCUMENT.as_ref(), &wanted);
-    }
-    let found = fs::read_to_string(DOCUMENT).unwrap_or_default();
-    assert!(found == wanted, "docs/languages/bad-input.md is stale: WMIGRATE_UPDATE_DOCS=1 writes it anew");
+    cluster::assert_document("languages/bad-input.md", &document());
 }
 
 fn document() -> String {

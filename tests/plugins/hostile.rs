@@ -1,13 +1,9 @@
 //! Plugins that mean harm. Each case is a plugin of its own in a database of its own; whatever becomes of it, the application's
 //! schema, its rows, its version rows and its roles are as they were. The same table is `docs/hostile-plugins.md`.
 
-use std::fs;
-
 use super::life::state;
 use super::{App, NOTES, sql};
 use crate::support::{cluster, sql::try_psql};
-
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/hostile-plugins.md");
 
 /// One attempt.
 struct Case {
@@ -362,12 +358,7 @@ fn greed_has_an_end() {
 
 #[test]
 fn the_document_shows_the_table() {
-    let wanted = document();
-    if std::env::var_os("WMIGRATE_UPDATE_DOCS").is_some() {
-        cluster::write(DOCUMENT.as_ref(), &wanted);
-    }
-    let found = fs::read_to_string(DOCUMENT).unwrap_or_default();
-    assert!(found == wanted, "docs/hostile-plugins.md is stale: WMIGRATE_UPDATE_DOCS=1 writes it anew");
+    cluster::assert_document("hostile-plugins.md", &document());
 }
 
 fn document() -> String {

@@ -82,6 +82,17 @@ pub fn new_folder(kind: &str) -> PathBuf {
     folder
 }
 
+/// Asserts that a page of `docs/` is what a test makes of its tables, or writes it.
+#[track_caller]
+pub fn assert_document(name: &str, wanted: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
+    if std::env::var_os("WMIGRATE_UPDATE_DOCS").is_some() {
+        write(&path, wanted);
+    }
+    let found = fs::read_to_string(path).unwrap_or_default();
+    assert!(found == wanted, "docs/{name} is stale: WMIGRATE_UPDATE_DOCS=1 writes it anew");
+}
+
 /// Writes a file, with the folders above it.
 pub fn write(path: &Path, text: impl AsRef<[u8]>) {
     fs::create_dir_all(path.parent().expect("a file is in a folder")).unwrap();

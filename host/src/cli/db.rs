@@ -7,7 +7,6 @@ use super::project::{self, configuration};
 use crate::embedded::{Options, Server, reset};
 use clap::{Args, Subcommand};
 use serde_json::json;
-use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::process::CommandExt as _;
 
 /// The embedded database of this project.
@@ -97,15 +96,10 @@ fn confirm(global: &Global) -> Result<(), CliError> {
     if global.yes {
         return Ok(());
     }
-    if !std::io::stdin().is_terminal() {
-        return Err(CliError::usage("`db reset` throws the embedded database away, and nobody is here to ask")
-            .hint("wmigrate db reset --yes"));
+    match super::ask::yes("Throw the embedded database of this project away?") {
+        Some(true) => Ok(()),
+        Some(false) => Err(CliError::new(Code::Failed, "declined", "nothing was changed")),
+        None => Err(CliError::usage("`db reset` throws the embedded database away, and nobody is here to ask")
+            .hint("wmigrate db reset --yes")),
     }
-    let _ = write!(std::io::stderr(), "Throw the embedded database of this project away? [y/N] ");
-    let mut answer = String::new();
-    let read = std::io::stdin().read_line(&mut answer);
-    if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
-        return Ok(());
-    }
-    Err(CliError::new(Code::Failed, "declined", "nothing was changed"))
 }

@@ -34,7 +34,7 @@ fn verifier_with(password: &[u8], salt: &[u8], rounds: NonZeroU32) -> String {
     format!("SCRAM-SHA-256${rounds}:{salt}${stored}:{server}")
 }
 
-fn fresh<const LENGTH: usize>() -> [u8; LENGTH] {
+pub(super) fn fresh<const LENGTH: usize>() -> [u8; LENGTH] {
     let mut bytes = [0; LENGTH];
     getrandom::fill(&mut bytes).expect("the system has random numbers");
     bytes

@@ -75,8 +75,8 @@ impl Keeper<'_> {
             self.make_recorder(names, &found).await?;
         }
         self.make_own(names, &found).await?;
-        self.register().await?;
-        self.put_right(names).await?;
+        let before = self.register().await?;
+        self.put_right(names, before.as_ref()).await?;
         self.refuse_open_places(names).await
     }
 
@@ -145,7 +145,7 @@ impl Keeper<'_> {
         script.push(format!("REVOKE ALL ON FUNCTION {schema}.record_plugin(pg_catalog.bytea) FROM PUBLIC"));
         script.push("RESET ROLE".to_owned());
         script.push(format!("REVOKE CREATE ON SCHEMA {schema} FROM {owner}"));
-        Ok(self.together("making the recorder of plugins", &script).await?)
+        Ok(self.host.together("making the recorder of plugins", &script).await?)
     }
 
     /// The plugin's own role and schema.
@@ -174,14 +174,15 @@ impl Keeper<'_> {
         if script.is_empty() {
             return Ok(());
         }
-        Ok(self.together("making the plugin's role and schema", &script).await?)
+        Ok(self.host.together("making the plugin's role and schema", &script).await?)
     }
 
-    /// Notes who it is; refuses another publisher's, and an older version.
-    async fn register(&self) -> Result<(), Error> {
+    /// Notes who it is, and gives what was noted before; refuses another publisher's, and an older version.
+    async fn register(&self) -> Result<Option<Registered>, Error> {
         let manifest = &self.plugin.manifest;
         let known = registered(self.host, self.bookkeeping).await?;
-        if let Some(known) = known.iter().find(|known| known.name == manifest.name) {
+        let before = known.into_iter().find(|known| known.name == manifest.name);
+        if let Some(known) = &before {
             if known.publisher != manifest.publisher {
                 return Err(Error::OtherPublisher {
                     plugin: manifest.name.clone(),
@@ -210,11 +211,11 @@ impl Keeper<'_> {
             (&self.plugin.schema, Type::TEXT),
         ];
         self.host.query("noting the plugin", &statement, &parameters).await?;
-        Ok(())
+        Ok(before)
     }
 
     /// What the role may have changed about itself is undone, and what it was granted is granted.
-    async fn put_right(&self, names: &Names) -> Result<(), Error> {
+    async fn put_right(&self, names: &Names, before: Option<&Registered>) -> Result<(), Error> {
         let (role, owner) = (quote_identifier(&names.role), quote_identifier(&names.owner));
         let (schema, bookkeeping) = (quote_identifier(&self.plugin.schema), quote_identifier(self.bookkeeping));
         let mut script = scrub(names, self.host.server_version());
@@ -227,8 +228,6 @@ impl Keeper<'_> {
             format!("GRANT USAGE ON SCHEMA {bookkeeping} TO {role}"),
         ]);
         let granted = self.plugin.rights.lines().join("\n");
-        let known = registered(self.host, self.bookkeeping).await?;
-        let before = known.iter().find(|known| known.name == self.plugin.manifest.name);
         if before.is_none_or(|before| before.granted != granted) {
             script.extend(self.revocations(names).await?);
             script.extend(grants(&self.plugin.rights, &role));
@@ -238,7 +237,7 @@ impl Keeper<'_> {
                 quote_literal(&self.plugin.manifest.name)
             ));
         }
-        Ok(self.together("putting the plugin's role right", &script).await?)
+        Ok(self.host.together("putting the plugin's role right", &script).await?)
     }
 
     /// Everything that the role holds on what is not its own.
@@ -271,17 +270,6 @@ impl Keeper<'_> {
             Some(row) => Err(Error::OpenSchema { plugin: self.plugin.manifest.name.clone(), place: row.get(0) }),
             None => Ok(()),
         }
-    }
-
-    /// Statements in one transaction.
-    pub(super) async fn together(&self, doing: &'static str, script: &[String]) -> Result<(), sql::Error> {
-        let script = format!("BEGIN; SET LOCAL client_min_messages = warning; {}; COMMIT", script.join("; "));
-        let done = self.host.batch(doing, &script).await;
-        if done.is_err() {
-            // The failed transaction is still open; what matters is the first error.
-            let _ = self.host.batch("rolling back", "ROLLBACK").await;
-        }
-        done
     }
 }
 
@@ -366,7 +354,7 @@ pub async fn remove(
     let statement = "SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1)";
     let rows = connection.query("looking for the plugin's role", statement, &[(&names.role, Type::TEXT)]).await?;
     let has_role = rows.first().is_some_and(|row| row.get(0));
-    let mut script = vec!["BEGIN".to_owned()];
+    let mut script = vec![note];
     if has_role {
         // Where it cannot set the role, the host still owns nothing of it: dropping needs membership alone.
         script.push(format!("GRANT {role} TO CURRENT_USER"));
@@ -382,11 +370,5 @@ pub async fn remove(
         }
         script.push(format!("DROP ROLE {role}"));
     }
-    script.push(note);
-    script.push("COMMIT".to_owned());
-    let done = connection.batch("removing the plugin", &script.join("; ")).await;
-    if done.is_err() {
-        let _ = connection.batch("rolling back", "ROLLBACK").await;
-    }
-    done
+    connection.together("removing the plugin", &script).await
 }

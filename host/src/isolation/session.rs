@@ -67,7 +67,7 @@ impl Keeper<'_> {
             quote_identifier(self.bookkeeping),
             quote_literal(&names.role)
         ));
-        let tidied = self.together("tidying up behind the plugin", &script).await;
+        let tidied = self.host.together("tidying up behind the plugin", &script).await;
         let waits = self.host.batch("tidying up behind the plugin", "RESET synchronous_commit").await;
         tidied.and(waits)
     }

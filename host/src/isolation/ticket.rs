@@ -2,7 +2,7 @@
 //! session, after the guest is gone; the recorder takes it.
 
 use super::Keeper;
-use crate::sql::{self, Connection, FinishError, Proof, Transaction, quote_identifier};
+use crate::sql::{self, FinishError, Proof, Transaction, quote_identifier};
 use crate::state::log::HOST_VERSION;
 use crate::state::record::Step;
 use tokio_postgres::types::{ToSql, Type};
@@ -16,14 +16,14 @@ impl Keeper<'_> {
         pid: i32,
         role: &str,
         step: &Step,
-    ) -> Result<Proof, (Option<Connection>, FinishError)> {
+    ) -> Result<Proof, FinishError> {
         // Deferred triggers run now, while there is no ticket: what they do is the plugin's own doing.
         if let Err(error) = transaction.settle_constraints().await {
-            return Err((transaction.rollback().await.ok(), error));
+            return Err(undone(transaction, error).await);
         }
         let ticket = match self.put_down(&transaction, pid, role, step).await {
             Ok(ticket) => ticket,
-            Err(error) => return Err((transaction.rollback().await.ok(), FinishError::Lost(error))),
+            Err(error) => return Err(undone(transaction, FinishError::Lost(error)).await),
         };
         let recorder = format!("SELECT {}.record_plugin($1)", quote_identifier(self.bookkeeping));
         transaction.commit_by(&recorder, &ticket).await
@@ -36,8 +36,7 @@ impl Keeper<'_> {
         role: &str,
         step: &Step,
     ) -> Result<Vec<u8>, sql::Error> {
-        let mut ticket = vec![0; 32];
-        getrandom::fill(&mut ticket).expect("the system has random numbers");
+        let ticket = super::password::fresh::<32>().to_vec();
         let statement = format!(
             "INSERT INTO {}.ticket (hash, role, pid, xid, expires, revision, direction, digest, started, host_version, client, gone, come) \
              VALUES (pg_catalog.sha256($1), $2::pg_catalog.text::pg_catalog.name, $3, $4::pg_catalog.text::pg_catalog.xid8, \
@@ -75,8 +74,14 @@ impl Keeper<'_> {
                 sql::quote_literal(&self.plugin.manifest.name)
             );
             let script = ["SET LOCAL synchronous_commit = on".to_owned(), ran];
-            self.together("waiting for the disk", &script).await?;
+            self.host.together("waiting for the disk", &script).await?;
         }
         Ok(committed)
     }
+}
+
+/// What the role has locked, itself among it, is free when this returns. Without a connection the server sees to it.
+async fn undone(transaction: Transaction, error: FinishError) -> FinishError {
+    let _ = transaction.rollback().await;
+    error
 }

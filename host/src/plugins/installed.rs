@@ -6,13 +6,13 @@ use super::rights::{Rights, Table};
 use super::signature;
 use crate::versions::lock_file::LockFile;
 use crate::versions::{File, Limits};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// `[plugins.<name>]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Installed {
     /// Its package, as seen from `wmigrate.toml`.

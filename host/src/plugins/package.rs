@@ -6,7 +6,6 @@ use crate::graph;
 use crate::versions::bundle::{self, Bundle};
 use crate::versions::{File, TransactionMode};
 use std::collections::HashSet;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -99,7 +98,7 @@ impl Package {
     /// Reads and checks one, with the signature beside it if there is one. `bookkeeping` is wmigrate's own schema.
     pub fn open(path: &Path, bookkeeping: &str) -> Result<Self, Error> {
         let unusable = |source| Error::Bundle { path: path.to_owned(), source };
-        let bytes: Arc<[u8]> = read(path).map_err(unusable)?.into();
+        let bytes: Arc<[u8]> = bundle::bytes_of(path, MAX_PACKAGE).map_err(unusable)?.into();
         let bundle = Arc::new(Bundle::read(&bytes).map_err(unusable)?);
         let text = bundle.plugin().ok_or_else(|| Error::NoPlugin { path: path.to_owned() })?;
         let manifest =
@@ -164,17 +163,6 @@ fn labelled(file: &File, name: &str) -> Arc<graph::Revision> {
         revision.branch_labels.push(name.to_owned());
     }
     Arc::new(revision)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, bundle::Error> {
-    let file = std::fs::File::open(path)?;
-    let size = file.metadata()?.len();
-    if size > MAX_PACKAGE {
-        return Err(bundle::Error::TooLarge { size });
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-    file.take(MAX_PACKAGE).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// A plugin of a few scripts with the largest engine has 30 MiB; it is read before anybody knows whose it is.

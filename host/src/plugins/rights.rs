@@ -1,7 +1,7 @@
 //! Rights on objects of the application: what a plugin asks for, and what the operator grants. Everything that is not named
 //! here it does not get; its own schema it always has.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::fmt;
 
 /// Entries of one list: a plugin that needs more is no plugin but the application.
@@ -11,8 +11,7 @@ const MOST: usize = 200;
 const NAME_BYTES: usize = 63;
 
 /// Rights, as a manifest requests them and `[plugins.<name>]` grants them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rights {
     /// Tables or columns to read: SELECT.
     pub read: Vec<Table>,
@@ -25,8 +24,8 @@ pub struct Rights {
 }
 
 /// A table, or columns of it: `public.author`, `public.author(id, name)`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Table {
     /// Its schema.
     pub schema: String,
@@ -210,12 +209,6 @@ impl TryFrom<String> for Table {
 
     fn try_from(text: String) -> Result<Self, Error> {
         Self::parse(&text)
-    }
-}
-
-impl From<Table> for String {
-    fn from(table: Table) -> Self {
-        table.to_string()
     }
 }
 

@@ -49,8 +49,8 @@ impl Run<'_> {
             keeper.prepare(&names).await.map_err(refused)?;
             names
         };
-        let Admitted { connection, pid } = keeper.admit(&names).await.map_err(refused)?;
-        let done = self.watched(component, keeper, &names, connection, pid).await;
+        let admitted = keeper.admit(&names).await.map_err(refused)?;
+        let done = self.watched(component, keeper, &names, admitted).await;
         // Whatever became of the step, the next session of this role begins as this one did.
         let tidied = keeper.tidy(&names).await;
         let mut prepared = self.prepared.0.borrow_mut();
@@ -67,13 +67,12 @@ impl Run<'_> {
         component: &mut Ready,
         keeper: &Keeper<'_>,
         names: &Names,
-        connection: Connection,
-        pid: i32,
+        admitted: Admitted,
     ) -> Result<(), Error> {
-        let wire = connection.wire();
+        let (wire, pid) = (admitted.connection.wire(), admitted.pid);
         let budget = Budget::of(component.granted().sandbox().cpu, component.granted().statement_timeout());
         let step = component.step.clone();
-        let work = self.in_its_session(component, keeper, names, connection, pid);
+        let work = self.in_its_session(component, keeper, names, admitted);
         let over = Cell::new(None);
         let watch = watch::until_over_budget(keeper.host, &wire, pid, &budget, &self.options.interrupt.now, &over);
         tokio::pin!(work);
@@ -98,9 +97,9 @@ impl Run<'_> {
         component: &mut Ready,
         keeper: &Keeper<'_>,
         names: &Names,
-        connection: Connection,
-        pid: i32,
+        admitted: Admitted,
     ) -> Result<(), Error> {
+        let Admitted { connection, pid } = admitted;
         let begun = Instant::now();
         let begin = Begin { timed: component.code.timed(), ..component.begin() };
         let transaction = Transaction::begin(connection, &begin).await.map_err(|(_, error)| Error::Sql(error))?;
@@ -122,16 +121,12 @@ impl Run<'_> {
         };
         match keeper.record(transaction, pid, &names.role, &done).await {
             Ok(proof) => self.confirmed(component, keeper, &proof).await,
-            Err((_, FinishError::Unknown(proof, cause))) => {
-                match keeper.confirm(&component.step.revision, &proof).await {
-                    Ok(Some(true)) => Ok(()),
-                    Ok(Some(false)) => Err(Error::failed(&component.step, Failure::Connection(cause), None)),
-                    Ok(None) | Err(_) => {
-                        Err(Error::Unknown { revision: component.step.revision.clone(), proof, cause })
-                    }
-                }
-            }
-            Err((_, error)) => Err(Error::of_finish(&component.step, error, Some(&component.granted()))),
+            Err(FinishError::Unknown(proof, cause)) => match keeper.confirm(&component.step.revision, &proof).await {
+                Ok(Some(true)) => Ok(()),
+                Ok(Some(false)) => Err(Error::failed(&component.step, Failure::Connection(cause), None)),
+                Ok(None) | Err(_) => Err(Error::Unknown { revision: component.step.revision.clone(), proof, cause }),
+            },
+            Err(error) => Err(Error::of_finish(&component.step, error, Some(&component.granted()))),
         }
     }
 

@@ -123,6 +123,17 @@ impl Connection {
         done
     }
 
+    /// Runs statements of the host's own in one transaction, which is rolled back where one of them fails.
+    pub async fn together(&self, doing: &'static str, statements: &[String]) -> Result<(), Error> {
+        let script = format!("BEGIN; SET LOCAL client_min_messages = warning; {}; COMMIT", statements.join("; "));
+        let done = self.batch(doing, &script).await;
+        if done.is_err() {
+            // The failed transaction is still open; what matters is the first error.
+            let _ = self.batch("rolling back", "ROLLBACK").await;
+        }
+        done
+    }
+
     /// Runs statements of the host's own and gives the rows of all of them.
     pub async fn batch_rows(&self, doing: &'static str, statements: &str) -> Result<Vec<SimpleQueryRow>, Error> {
         self.wire.lift_limits();

@@ -92,13 +92,7 @@ pub(crate) fn statements_for(schema: &str, owned: Option<bool>) -> Vec<String> {
 /// Creates the schema and what is in it, or brings it up to date, in one transaction. The caller holds the migration lock.
 pub async fn ensure(connection: &Connection, schema: &str) -> Result<(), Error> {
     let statements = statements_for(schema, owned(connection, schema).await?);
-    let script = format!("BEGIN; SET LOCAL client_min_messages = warning; {}; COMMIT", statements.join("; "));
-    let done = connection.batch("creating the schema for its bookkeeping", &script).await;
-    if done.is_err() {
-        // The failed transaction is still open; what matters is the first error.
-        let _ = connection.batch("rolling back", "ROLLBACK").await;
-    }
-    done
+    connection.together("creating the schema for its bookkeeping", &statements).await
 }
 
 #[cfg(test)]

@@ -42,10 +42,12 @@ pub enum Error {
     #[error("it is a bundle of format {0}, and this wmigrate knows format {FORMAT}")]
     Newer(String),
     /// Beyond all measure.
-    #[error("it has {size} bytes; at most {MAX_BUNDLE} are read")]
+    #[error("it has {size} bytes; at most {limit} are read")]
     TooLarge {
         /// Its size.
         size: u64,
+        /// The most that is read.
+        limit: u64,
     },
     /// The end is missing, or there is more than there should be.
     #[error("it has {size} bytes, and its index says {expected}")]
@@ -160,6 +162,18 @@ fn digest_of(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex().to_string()
 }
 
+/// The bytes of a file that should be a bundle, if they are not more than `limit`.
+pub fn bytes_of(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    let file = std::fs::File::open(path)?;
+    let size = file.metadata()?.len();
+    if size > limit {
+        return Err(Error::TooLarge { size, limit });
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    file.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// A bundle in memory, found to be whole.
 #[derive(Debug)]
 pub struct Bundle {
@@ -172,14 +186,7 @@ pub struct Bundle {
 impl Bundle {
     /// Reads and checks one.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let file = std::fs::File::open(path)?;
-        let size = file.metadata()?.len();
-        if size > MAX_BUNDLE {
-            return Err(Error::TooLarge { size });
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-        file.take(MAX_BUNDLE).read_to_end(&mut bytes)?;
-        Self::read(&bytes)
+        Self::read(&bytes_of(path, MAX_BUNDLE)?)
     }
 
     /// The same of bytes in memory.

@@ -1,17 +1,16 @@
 //! `plugin add`: shows what a package asks for, asks, and writes down what was decided.
 
 use super::{Plugins, edit};
-use crate::cli::Global;
 use crate::cli::exit::{CliError, Code};
 use crate::cli::print::Printer;
 use crate::cli::project::Project;
+use crate::cli::{Global, ask};
 use crate::graph::Map;
 use crate::plugins::installed::Error;
 use crate::plugins::{Installed, Package};
 use crate::versions::lock_file;
 use clap::Args;
 use serde_json::json;
-use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 /// Look at a package, grant what it asks for, and lock it.
@@ -159,13 +158,9 @@ fn confirm(global: &Global, name: &str) -> Result<(), CliError> {
     if global.yes {
         return Ok(());
     }
-    if !std::io::stdin().is_terminal() {
-        return Err(refused(format!("`{name}` is not added: nobody is there to be asked")));
+    match ask::yes(&format!("Grant this to `{name}`?")) {
+        Some(true) => Ok(()),
+        Some(false) => Err(refused(format!("`{name}` is not added"))),
+        None => Err(refused(format!("`{name}` is not added: nobody is there to be asked"))),
     }
-    let mut err = std::io::stderr();
-    let _ = write!(err, "Grant this to `{name}`? [y/N] ");
-    let _ = err.flush();
-    let mut answer = String::new();
-    let _ = std::io::stdin().read_line(&mut answer);
-    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(refused(format!("`{name}` is not added"))) }
 }

@@ -3,7 +3,6 @@
 
 use super::finish::{FinishError, refused_or_lost, send};
 use super::{Proof, Transaction};
-use crate::sql::Connection;
 use tokio_postgres::types::Type;
 
 impl Transaction {
@@ -18,13 +17,14 @@ impl Transaction {
 
     /// Calls `recorder` with the ticket, as a parameter: a statement's text can be seen by other sessions of the role. Then
     /// commits.
-    pub async fn commit_by(self, recorder: &str, ticket: &[u8]) -> Result<Proof, (Option<Connection>, FinishError)> {
+    pub async fn commit_by(self, recorder: &str, ticket: &[u8]) -> Result<Proof, FinishError> {
         self.connection.wire.lift_limits();
         let recorded = self.connection.client.query_typed(recorder, &[(&ticket, Type::BYTEA)]).await;
         self.connection.forget_columns();
         if let Err(error) = recorded {
             let error = refused_or_lost(&error, FinishError::Last);
-            return Err((self.rollback().await.ok(), error));
+            let _ = self.rollback().await;
+            return Err(error);
         }
         let commits = self.connection.wire.commits();
         let answers = send(&self.connection, "SET LOCAL synchronous_commit = on; COMMIT").await;
@@ -32,11 +32,11 @@ impl Transaction {
             return Ok(self.proof);
         }
         let Some(error) = answers.error else {
-            return Err((Some(self.connection), FinishError::RolledBack(self.last_error)));
+            return Err(FinishError::RolledBack(self.last_error));
         };
-        match refused_or_lost(&error, |record| FinishError::RolledBack(Some(record))) {
-            FinishError::Lost(error) => Err((None, FinishError::Unknown(self.proof, error))),
-            error => Err((Some(self.connection), error)),
-        }
+        Err(match refused_or_lost(&error, |record| FinishError::RolledBack(Some(record))) {
+            FinishError::Lost(error) => FinishError::Unknown(self.proof, error),
+            error => error,
+        })
     }
 }
