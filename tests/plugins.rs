@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails, and says why")]
 
+mod budget;
 mod hostile;
 mod input;
 mod life;

@@ -380,6 +380,7 @@ fn keys(table: &str) -> Option<&'static [&'static str]> {
         "revisions.*" => Some(&["limits"]),
         "plugins.*" => Some(&plugins::KEYS),
         "plugins.*.limits" => Some(&limits::KEYS),
+        "plugins.*.budget" => Some(&plugins::BUDGET_KEYS),
         "trust" => Some(&["unsigned", "keys"]),
         "revisions.*.limits" => Some(&limits::KEYS),
         _ => None,

@@ -24,7 +24,7 @@ pub use names::Names;
 pub use role::{Registered, registered, remove};
 pub use session::Admitted;
 
-use crate::plugins::{Manifest, Rights};
+use crate::plugins::{Budget, Manifest, Rights};
 use crate::sql::{Connection, Settings};
 
 /// What one plugin is kept in.
@@ -50,4 +50,6 @@ pub struct Plugin {
     pub schema: String,
     /// What it was granted.
     pub rights: Rights,
+    /// What one of its revisions may take of the server.
+    pub budget: Budget,
 }

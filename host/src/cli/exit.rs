@@ -5,6 +5,7 @@ use super::print::Printer;
 use crate::authoring::language::script;
 use crate::components::Granted;
 use crate::durable::{Cause, Halted};
+use crate::isolation::watch::Over;
 use crate::runtime::{Failure, Limit, printable};
 use crate::versions::File;
 use crate::versions::limits::duration_to;
@@ -267,8 +268,11 @@ impl From<runner::Error> for CliError {
                 let hint = cause.hint();
                 Self::of(Code::Policy, "plugin", &error).maybe_hint(hint)
             }
-            error @ runner::Error::Over { .. } => Self::of(Code::Sandbox, "limit", &error)
-                .hint("whoever publishes the plugin must mend it; until then: wmigrate plugin remove"),
+            runner::Error::Over { ref plugin, ref over, .. } => {
+                let hint = hint_of_over(plugin, over);
+                let code = if matches!(over, Over::Blocks { .. }) { Code::Policy } else { Code::Sandbox };
+                Self::of(code, "limit", &error).hint(hint)
+            }
             error @ runner::Error::Interrupted => Self::of(Code::Interrupted, "interrupted", &error)
                 .hint("run the same command again to go on"),
         }
@@ -299,6 +303,7 @@ fn of_step(step: &runner::StepFailure) -> CliError {
                 .hint
                 .as_deref()
                 .map(crate::runtime::printable)
+                .or_else(|| step.plugin.as_deref().and_then(|plugin| hint_of_plugin(record, plugin)))
                 .or_else(|| hint_of(record, step.granted.as_ref()));
             if record.kind == "limit" {
                 error.code = Code::Sandbox;
@@ -474,6 +479,32 @@ pub(super) fn hint_of_halted(halted: &Halted) -> String {
         ),
         Cause::Table { .. } => "give the table its name back, and run the same command again".to_owned(),
         Cause::Version => "run it with the version of wmigrate that began it".to_owned(),
+    }
+}
+
+/// What an error means that a plugin's role runs into, and another role does not.
+fn hint_of_plugin(record: &crate::bindings::SqlError, plugin: &str) -> Option<String> {
+    match record.sqlstate.as_str() {
+        "42501" => Some(format!(
+            "the plugin has the rights that it was granted, and no others: see `wmigrate plugin show {plugin}`; what it asks for is granted by \
+             `wmigrate plugin grant {plugin}`, more is not"
+        )),
+        "53400" if record.message.contains("temp_file_limit") => Some(format!(
+            "if it is right to need more: `temp_files` under `[plugins.{plugin}.budget]` in wmigrate.toml"
+        )),
+        _ => None,
+    }
+}
+
+fn hint_of_over(plugin: &str, over: &Over) -> String {
+    let mended = format!("whoever publishes the plugin must mend it; until then: wmigrate plugin remove {plugin}");
+    match over.key() {
+        Some(key) => format!(
+            "if it is right to need more: `{key}` under `[plugins.{plugin}.budget]` in wmigrate.toml; else {mended}"
+        ),
+        None => format!(
+            "if it is right to take so long: `statement_timeout` in `limits` under `[plugins.{plugin}]` in wmigrate.toml; else {mended}"
+        ),
     }
 }
 

@@ -50,6 +50,7 @@ impl Project {
                 digest: loaded.package.digest().to_owned(),
                 schema: loaded.installed.schema(&name).to_owned(),
                 rights: loaded.installed.rights(),
+                budget: loaded.installed.budget,
                 manifest: loaded.package.manifest,
             };
             plugins.insert(name, plugin);

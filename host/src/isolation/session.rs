@@ -23,11 +23,14 @@ impl Keeper<'_> {
         let password = super::password::random();
         // What the host notes for itself need not wait for the disk: after a crash it is done again, and a door that was left open
         // shuts by itself.
+        let role = quote_literal(&names.role);
         let open = format!(
             "SET synchronous_commit = off; DO $door$ BEGIN EXECUTE pg_catalog.format('ALTER ROLE %I LOGIN PASSWORD %L VALID UNTIL %L', \
-             {}, {}, pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) '1 min'::pg_catalog.interval); END $door$",
-            quote_literal(&names.role),
-            quote_literal(&super::password::verifier(&password))
+             {role}, {}, pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) '1 min'::pg_catalog.interval); \
+             IF {} THEN EXECUTE pg_catalog.format('ALTER ROLE %I SET temp_file_limit = %L', {role}, '{}kB'); END IF; END $door$",
+            quote_literal(&super::password::verifier(&password)),
+            may_limit_files(self.host.server_version()),
+            (self.plugin.budget.temp_files / 1024).clamp(1, i32::MAX as u64),
         );
         self.host.batch("opening the plugin's door", &open).await?;
         let opened = Connection::open(&settings(self.settings, self.host.server_version(), names, password)).await;
@@ -70,6 +73,15 @@ impl Keeper<'_> {
         let tidied = self.host.together("tidying up behind the plugin", &script).await;
         let waits = self.host.batch("tidying up behind the plugin", "RESET synchronous_commit").await;
         tidied.and(waits)
+    }
+}
+
+/// A limit that is not everybody's to set, and so not the plugin's to lift.
+fn may_limit_files(server_version: u32) -> &'static str {
+    if server_version >= 150_000 {
+        "pg_catalog.has_parameter_privilege('temp_file_limit', 'SET')"
+    } else {
+        "(SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) CURRENT_USER)"
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the operator has decided of a plugin: where its package is, what it was granted, and whose signatures count. Written
 //! by `wmigrate plugin add` into `wmigrate.toml`; nothing runs that is not also in `wmigrate.lock`.
 
+use super::budget::Budget;
 use super::package::{self, Package};
 use super::rights::{Rights, Table};
 use super::signature;
@@ -29,10 +30,12 @@ pub struct Installed {
     pub extensions: Vec<String>,
     /// Limits beyond the defaults.
     pub limits: Limits,
+    /// What one of its revisions may take of the server.
+    pub budget: Budget,
 }
 
 /// The keys, for naming what a wrong one was meant to be.
-pub const KEYS: [&str; 7] = ["package", "schema", "read", "write", "reference", "extensions", "limits"];
+pub const KEYS: [&str; 8] = ["package", "schema", "read", "write", "reference", "extensions", "limits", "budget"];
 
 /// A statement of a plugin's is given up after this long unless somebody says otherwise; the application's are not.
 const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);

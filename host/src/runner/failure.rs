@@ -78,6 +78,8 @@ pub enum Error {
     Over {
         /// The revision.
         revision: String,
+        /// The plugin.
+        plugin: String,
         /// What it used up.
         over: Over,
     },
@@ -99,6 +101,8 @@ pub struct StepFailure {
     /// How.
     #[source]
     pub failure: Failure,
+    /// The plugin that it is of.
+    pub plugin: Option<String>,
     /// What it was granted.
     pub granted: Option<Granted>,
     /// The error of a statement that it went on after, where the failure is a consequence.
@@ -136,9 +140,18 @@ impl Error {
             message: step.message.clone(),
             direction: step.direction,
             failure,
+            plugin: None,
             granted: granted.copied(),
             swallowed: None,
         }))
+    }
+
+    /// As a plugin's.
+    pub(super) fn of_plugin(mut self, name: &str) -> Self {
+        if let Self::Step(step) = &mut self {
+            step.plugin = Some(name.to_owned());
+        }
+        self
     }
 
     /// With the error that had aborted the transaction before this one came of it.

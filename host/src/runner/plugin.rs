@@ -2,7 +2,7 @@
 
 use super::ahead::Ready;
 use super::{Error, Run, name_of};
-use crate::isolation::watch::{self, Budget, Over};
+use crate::isolation::watch::{self, Watch};
 use crate::isolation::{Admitted, Keeper, Names, Plugin};
 use crate::runtime::Failure;
 use crate::sql::{Begin, Connection, FinishError, Proof, Session, Transaction};
@@ -33,7 +33,7 @@ impl Run<'_> {
         let done = self.kept(component, &keeper).await;
         match done {
             Ok(()) => Ok(Session::Idle(Box::new(host))),
-            Err(error) => Err((Some(host), error)),
+            Err(error) => Err((Some(host), error.of_plugin(&plugin.manifest.name))),
         }
     }
 
@@ -70,24 +70,31 @@ impl Run<'_> {
         admitted: Admitted,
     ) -> Result<(), Error> {
         let (wire, pid) = (admitted.connection.wire(), admitted.pid);
-        let budget = Budget::of(component.granted().sandbox().cpu, component.granted().statement_timeout());
+        let watch = Watch {
+            plugin: keeper.plugin,
+            bookkeeping: keeper.bookkeeping,
+            pid,
+            silence: silence(component, keeper.plugin),
+        };
         let step = component.step.clone();
         let work = self.in_its_session(component, keeper, names, admitted);
         let over = Cell::new(None);
-        let watch = watch::until_over_budget(keeper.host, &wire, pid, &budget, &self.options.interrupt.now, &over);
+        let watched = watch::until_over_budget(keeper.host, &wire, &watch, &self.options.interrupt.now, &over);
         tokio::pin!(work);
         let done = tokio::select! {
             done = &mut work => Some(done),
-            watched = watch => {
+            watched = watched => {
                 watched?;
                 tokio::time::timeout(LAST_WORDS, work).await.ok()
             }
         };
         // What a session says that was ended is the consequence. Only a COMMIT that was through already counts.
-        match (done, over.get()) {
+        match (done, over.take()) {
             (Some(Ok(())), _) => Ok(()),
             (Some(Err(error)), None) => Err(error),
-            (_, Some(over)) => Err(Error::over(&step, over)),
+            (_, Some(over)) => {
+                Err(Error::Over { revision: step.revision, plugin: keeper.plugin.manifest.name.clone(), over })
+            }
             (None, None) => Err(Error::failed(&step, Failure::Stopped, None)),
         }
     }
@@ -141,21 +148,19 @@ impl Run<'_> {
     }
 }
 
-impl Budget {
-    /// The server may be silent for as long as the guest may think, or a statement may take, and a little more.
-    fn of(cpu: Duration, statement: Duration) -> Self {
-        const MORE: Duration = Duration::from_secs(2);
-        let silence = cpu.max(statement) + MORE;
-        Self { silence, ..Self::default() }
+/// The server may be silent for as long as the guest may think, or a statement may take, and a little more.
+fn silence(component: &Ready, plugin: &Plugin) -> Duration {
+    const MORE: Duration = Duration::from_secs(2);
+    let granted = component.granted();
+    match granted.statement_timeout() {
+        // None at all: then only the whole is bounded.
+        Duration::ZERO => plugin.budget.time,
+        statement => granted.sandbox().cpu.max(statement) + MORE,
     }
 }
 
 impl Error {
     fn of_isolation(component: &Ready, cause: crate::isolation::Error) -> Self {
         Self::Isolation { revision: component.step.revision.clone(), cause: Box::new(cause) }
-    }
-
-    fn over(step: &crate::graph::Step, over: Over) -> Self {
-        Self::Over { revision: step.revision.clone(), over }
     }
 }

@@ -44,6 +44,7 @@ impl Add {
             reference: request.reference.clone(),
             extensions: request.extensions.clone(),
             limits: request.limits,
+            budget: before.map(|before| before.budget).unwrap_or_default(),
         };
         // Its revisions must fit beside all others before anybody is asked.
         let project = Project::load_without(global, &name)?;
