@@ -26,6 +26,7 @@ mod sdk;
 mod session;
 mod support;
 mod tidy;
+mod trace;
 mod transactions;
 mod values;
 mod values_table;

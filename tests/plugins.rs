@@ -6,6 +6,7 @@ mod budget;
 mod hostile;
 mod input;
 mod life;
+mod trace;
 
 use crate::support::{Output, Project, project::front_matter};
 

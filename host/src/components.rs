@@ -154,8 +154,11 @@ impl Components {
     /// What can be known to be wrong with the revisions of a plan before any of them runs. `together` is the flag that makes
     /// one transaction of all.
     pub fn check(&self, plan: &Plan, together: Option<&'static str>) -> Result<(), Error> {
-        if let Some(mode) = together {
-            self.refuse_plugins(plan, mode)?;
+        match together {
+            // A plugin's dry run is one transaction too, of its own session.
+            Some("--dry-run") if self.is_of_one_plugin(plan) => {}
+            Some(mode) => self.refuse_plugins(plan, mode)?,
+            None => {}
         }
         for step in plan.steps.iter().filter(|step| step.direction != Direction::Stamp) {
             let job = self.job(&step.revision);
@@ -195,6 +198,11 @@ impl Components {
         Ok(())
     }
 
+    fn is_of_one_plugin(&self, plan: &Plan) -> bool {
+        let mut plugins = plan.steps.iter().map(|step| self.job(&step.revision).plugin());
+        plugins.next().flatten().is_some_and(|first| plugins.all(|other| other.as_ref() == Some(&first)))
+    }
+
     /// Whether the sources of what is applied are still those that ran. `ran` are the digests of the log.
     pub fn check_applied<'a>(
         &self,
@@ -226,6 +234,12 @@ pub enum Verdict {
 }
 
 impl Job {
+    /// The plugin that it is of.
+    #[must_use]
+    pub fn plugin(&self) -> Option<Arc<str>> {
+        self.file().plugin.clone()
+    }
+
     /// Its file.
     #[must_use]
     pub fn file(&self) -> &File {

@@ -12,6 +12,7 @@
 //! No statement of the host's own session names an object that a plugin owns: it might be code.
 
 mod error;
+mod flight;
 mod names;
 mod password;
 mod role;
@@ -20,6 +21,7 @@ mod ticket;
 pub mod watch;
 
 pub use error::Error;
+pub use flight::{Effect, effects_of};
 pub use names::Names;
 pub use role::{Registered, registered, remove};
 pub use session::Admitted;

@@ -14,11 +14,14 @@ mod ahead;
 mod durable;
 mod failure;
 mod interrupt;
+mod observer;
 mod plugin;
+mod rehearsal;
 mod together;
 
 pub use failure::{Error, StepFailure};
 pub use interrupt::Interrupt;
+pub use observer::Observer;
 pub use plugin::Prepared;
 
 use crate::backfill;
@@ -105,11 +108,16 @@ pub struct Run<'a> {
     pub plugins: &'a BTreeMap<String, Plugin>,
     /// Those whose roles are as we want them.
     pub prepared: Prepared,
+    /// Looks at locks.
+    pub observer: Observer,
 }
 
 impl Run<'_> {
     /// Carries out `plan` on a connection that holds the migration lock.
     pub async fn carry_out(&self, plan: &Plan, connection: Connection) -> Report {
+        if let Some(plugin) = self.rehearsed(plan) {
+            return Box::pin(self.rehearse(plan, connection, plugin)).await;
+        }
         if self.options.single_transaction || self.options.dry_run {
             return self.in_one_transaction(plan, connection).await;
         }

@@ -50,6 +50,10 @@ pub enum Event {
     Statement(String),
     /// The server sent a notice. Escaped as well.
     Notice(String),
+    /// A statement is done, and did this.
+    Trace(crate::sql::trace::Trace),
+    /// A lock that the revision has taken was held for so long.
+    Held(crate::sql::trace::Held),
     /// A backfill went on. Its texts come from a revision or a server, and are not escaped.
     Backfill(crate::backfill::Progress),
 }

@@ -18,6 +18,7 @@ mod pooler;
 pub mod settings;
 pub mod split;
 mod tls;
+pub mod trace;
 mod transaction;
 pub mod value;
 mod wire;

@@ -5,7 +5,7 @@ use crate::backfill;
 use crate::bindings::Level;
 use crate::graph::Step;
 use crate::runner::Watcher;
-use crate::runtime::Event;
+use crate::runtime::{Event, printable};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal as _;
 use std::sync::Mutex;
@@ -130,6 +130,16 @@ impl Watcher for Progress {
                 }
             }
             Event::Statement(_) => {}
+            Event::Trace(trace) if self.show_statements => {
+                for effect in trace.effects {
+                    self.line(&format!("  {id}: {}", printable(&effect.to_string())));
+                }
+            }
+            Event::Held(held) if self.show_statements => {
+                let what = held.mode.blocks();
+                self.line(&format!("  {id}: {}: {what} blocked for {}", printable(&held.table), human(held.time)));
+            }
+            Event::Trace(_) | Event::Held(_) => {}
             Event::Backfill(progress) => self.backfill(id, &progress),
         }
     }

@@ -260,6 +260,7 @@ impl<'a> Job<'a> {
             settings: self.settings,
             plugins: &self.project.plugins,
             prepared: runner::Prepared::default(),
+            observer: runner::Observer::default(),
         };
         let report = Box::pin(run.carry_out(&plan, connection)).await;
         drop(run);

@@ -145,6 +145,9 @@ impl Error {
             Self::Durable { revision, mode } => Some(format!(
                 "its steps are committed one by one; leave `{mode}` out, or use it up to the revision before `{revision}`"
             )),
+            Self::OfPlugin { plugin, mode: mode @ "--dry-run", .. } => Some(format!(
+                "run what is not the plugin's with `{mode}`, or without it; then the plugin's own: wmigrate plugin upgrade {plugin} {mode}"
+            )),
             Self::OfPlugin { plugin, mode, .. } => Some(format!(
                 "run the application's own revisions with `{mode}`, and the plugin's without it: wmigrate plugin upgrade {plugin}"
             )),

@@ -62,6 +62,12 @@ pub enum Error {
         /// Where.
         place: String,
     },
+    /// A dry run, which writes no bookkeeping of its own, found none.
+    #[error("the plugin `{plugin}` is not run: wmigrate's own schema is not there, or of an earlier layout")]
+    NoBookkeeping {
+        /// The plugin.
+        plugin: String,
+    },
     /// Its role could not log in.
     #[error("the plugin `{plugin}` is not run: its role `{role}` could not log in")]
     Login {
@@ -100,6 +106,7 @@ impl Error {
             Self::OpenSchema { place, .. } => {
                 format!("as the owner or an administrator: REVOKE CREATE ON {place} FROM PUBLIC")
             }
+            Self::NoBookkeeping { .. } => "make it: wmigrate ensure_version".to_owned(),
             Self::Login { .. } => {
                 "let roles log in with a password over this connection: a line like the present one in pg_hba.conf, with `scram-sha-256`; \
                  a pooler in between is no way for it"

@@ -86,8 +86,10 @@ impl Keeper<'_> {
              (SELECT pg_catalog.shobj_description(oid, 'pg_authid') FROM pg_catalog.pg_roles WHERE rolname = $2), \
              (SELECT pg_catalog.obj_description(oid, 'pg_namespace') FROM pg_catalog.pg_namespace WHERE nspname = $3), \
              EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1), EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $2), \
-             EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $3), pg_catalog.to_regprocedure($4) IS NOT NULL";
+             EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $3), \
+             pg_catalog.to_regprocedure($4) IS NOT NULL AND pg_catalog.to_regclass($5) IS NOT NULL";
         let recorder = format!("{}.record_plugin(pg_catalog.bytea)", quote_identifier(self.bookkeeping));
+        let trace = format!("{}.plugin_trace", quote_identifier(self.bookkeeping));
         let rows = self
             .host
             .query(
@@ -98,6 +100,7 @@ impl Keeper<'_> {
                     (&names.role, Type::TEXT),
                     (&self.plugin.schema, Type::TEXT),
                     (&recorder, Type::TEXT),
+                    (&trace, Type::TEXT),
                 ],
             )
             .await?;
@@ -132,6 +135,7 @@ impl Keeper<'_> {
             "CREATE TABLE IF NOT EXISTS {schema}.plugin (name text PRIMARY KEY, version text NOT NULL, publisher text NOT NULL, \
              digest text NOT NULL, schema text NOT NULL, granted text NOT NULL DEFAULT '', ran timestamptz)"
         ));
+        script.push(super::flight::create(self.bookkeeping));
         script.push(format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {owner}"));
         script.push(format!("GRANT SELECT, INSERT, DELETE ON {schema}.version TO {owner}"));
         script.push(format!("GRANT INSERT ON {schema}.log TO {owner}"));

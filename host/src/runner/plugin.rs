@@ -2,18 +2,45 @@
 
 use super::ahead::Ready;
 use super::{Error, Run, name_of};
+use crate::graph::Step;
 use crate::isolation::watch::{self, Watch};
 use crate::isolation::{Admitted, Keeper, Names, Plugin};
 use crate::runtime::Failure;
-use crate::sql::{Begin, Connection, FinishError, Proof, Session, Transaction};
+use crate::sql::trace::Trace;
+use crate::sql::{Begin, Connection, FinishError, Proof, Session, Transaction, Wire};
 use crate::state::record;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// The plugins whose roles are as we want them, in this run.
 #[derive(Debug, Default)]
 pub struct Prepared(RefCell<BTreeMap<String, Names>>);
+
+/// What the statements of one attempt did, and in which transaction.
+#[derive(Default)]
+struct Seen {
+    traces: Arc<Mutex<Vec<Trace>>>,
+    xid: RefCell<String>,
+}
+
+impl Seen {
+    fn begin(&self, proof: &Proof) -> impl Fn(&Trace) + Send + Sync + 'static {
+        self.xid.borrow_mut().clone_from(&proof.xid);
+        let traces = Arc::clone(&self.traces);
+        move |trace| traces.lock().expect("no holder of this lock panics").push(trace.clone())
+    }
+
+    fn xid(&self) -> String {
+        self.xid.borrow().clone()
+    }
+
+    fn traces(&self) -> Vec<Trace> {
+        std::mem::take(&mut self.traces.lock().expect("no holder of this lock panics"))
+    }
+}
 
 /// How long the end of a session that was ended is waited for.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -50,37 +77,35 @@ impl Run<'_> {
             names
         };
         let admitted = keeper.admit(&names).await.map_err(refused)?;
-        let done = self.watched(component, keeper, &names, admitted).await;
+        let (wire, watch) = (admitted.connection.wire(), watch_of(component, keeper, admitted.pid));
+        let step = component.step.clone();
+        let seen = Seen::default();
+        let work = Box::pin(self.in_its_session(component, keeper, &names, admitted, &seen));
+        let done = self.watched(&step, keeper, &wire, &watch, work).await;
         // Whatever became of the step, the next session of this role begins as this one did.
         let tidied = keeper.tidy(&names).await;
+        let kept = keeper.keep(&step.revision, name_of(step.direction), &seen.xid(), &seen.traces()).await;
         let mut prepared = self.prepared.0.borrow_mut();
         match &tidied {
             Ok(()) => prepared.insert(plugin.clone(), names),
             Err(_) => prepared.remove(plugin),
         };
         done?;
-        Ok(tidied?)
+        tidied?;
+        Ok(kept?)
     }
 
-    async fn watched(
+    /// Does `work` in the session behind `wire`, unless it takes more than it may.
+    pub(super) async fn watched<T>(
         &self,
-        component: &mut Ready,
+        step: &Step,
         keeper: &Keeper<'_>,
-        names: &Names,
-        admitted: Admitted,
-    ) -> Result<(), Error> {
-        let (wire, pid) = (admitted.connection.wire(), admitted.pid);
-        let watch = Watch {
-            plugin: keeper.plugin,
-            bookkeeping: keeper.bookkeeping,
-            pid,
-            silence: silence(component, keeper.plugin),
-        };
-        let step = component.step.clone();
-        let work = self.in_its_session(component, keeper, names, admitted);
+        wire: &Wire,
+        watch: &Watch<'_>,
+        mut work: Pin<Box<impl Future<Output = Result<T, Error>>>>,
+    ) -> Result<T, Error> {
         let over = Cell::new(None);
-        let watched = watch::until_over_budget(keeper.host, &wire, &watch, &self.options.interrupt.now, &over);
-        tokio::pin!(work);
+        let watched = watch::until_over_budget(keeper.host, wire, watch, &self.options.interrupt.now, &over);
         let done = tokio::select! {
             done = &mut work => Some(done),
             watched = watched => {
@@ -90,12 +115,13 @@ impl Run<'_> {
         };
         // What a session says that was ended is the consequence. Only a COMMIT that was through already counts.
         match (done, over.take()) {
-            (Some(Ok(())), _) => Ok(()),
+            (Some(Ok(done)), _) => Ok(done),
             (Some(Err(error)), None) => Err(error),
             (_, Some(over)) => {
-                Err(Error::Over { revision: step.revision, plugin: keeper.plugin.manifest.name.clone(), over })
+                let plugin = keeper.plugin.manifest.name.clone();
+                Err(Error::Over { revision: step.revision.clone(), plugin, over })
             }
-            (None, None) => Err(Error::failed(&step, Failure::Stopped, None)),
+            (None, None) => Err(Error::failed(step, Failure::Stopped, None)),
         }
     }
 
@@ -105,11 +131,15 @@ impl Run<'_> {
         keeper: &Keeper<'_>,
         names: &Names,
         admitted: Admitted,
+        seen: &Seen,
     ) -> Result<(), Error> {
         let Admitted { connection, pid } = admitted;
         let begun = Instant::now();
         let begin = Begin { timed: component.code.timed(), ..component.begin() };
-        let transaction = Transaction::begin(connection, &begin).await.map_err(|(_, error)| Error::Sql(error))?;
+        let mut transaction = Transaction::begin(connection, &begin).await.map_err(|(_, error)| Error::Sql(error))?;
+        if let Some(tracer) = self.tracer(pid, &component.step, seen.begin(transaction.proof())).await {
+            transaction.trace(tracer);
+        }
         let (transaction, outcome, spent) = self.run_export(component, transaction).await;
         // The instance is gone before there is a ticket.
         drop(spent);
@@ -146,6 +176,11 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// What is watched while `component` runs in the session of `pid`.
+pub(super) fn watch_of<'k>(component: &Ready, keeper: &Keeper<'k>, pid: i32) -> Watch<'k> {
+    Watch { plugin: keeper.plugin, bookkeeping: keeper.bookkeeping, pid, silence: silence(component, keeper.plugin) }
 }
 
 /// The server may be silent for as long as the guest may think, or a statement may take, and a little more.

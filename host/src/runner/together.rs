@@ -1,6 +1,7 @@
 //! All or nothing: every step in one transaction, committed at the end, or rolled back in a dry run.
 
 use super::ahead::{Ahead, Ready};
+use super::observer::pid_of;
 use super::{Done, Error, Report, Retries, Run};
 use crate::graph::Plan;
 use crate::sql::{Begin, Connection, Session, Transaction};
@@ -64,7 +65,12 @@ impl Run<'_> {
                 Session::Idle(connection) => self.start(*connection, &component).await?,
                 Session::Begun(transaction) => self.go_on(*transaction, &component).await?,
             };
+            let transaction = match self.seen(transaction, &component).await {
+                Ok(transaction) => transaction,
+                Err((connection, error)) => return Err(Failed::of(connection, error)),
+            };
             let (mut transaction, outcome, _) = self.run_export(&mut component, transaction).await;
+            self.tell_held(step, &transaction);
             if let Err(failure) = outcome {
                 let (connection, error) = self.give_up(&component, failure, transaction).await;
                 return Err(Failed { connection, error, at: Some((Box::new(component), begun.elapsed())) });
@@ -98,6 +104,25 @@ impl Run<'_> {
                 Err(Failed { connection, error, at: Some(last) })
             }
         }
+    }
+
+    /// A dry run shows what each statement locks.
+    async fn seen(
+        &self,
+        mut transaction: Transaction,
+        component: &Ready,
+    ) -> Result<Transaction, (Option<Connection>, Error)> {
+        if !self.options.dry_run {
+            return Ok(transaction);
+        }
+        let pid = match pid_of(transaction.connection()).await {
+            Ok(pid) => pid,
+            Err(error) => return Err((self.undo(transaction).await, error)),
+        };
+        if let Some(tracer) = self.tracer(pid, &component.step, |_| {}).await {
+            transaction.trace(tracer);
+        }
+        Ok(transaction)
     }
 
     /// The first step begins the transaction, and brings the schema up to date in it where that was not done before.

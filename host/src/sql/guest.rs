@@ -14,6 +14,7 @@ use crate::units::Bytes;
 use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use std::pin::pin;
+use std::time::Instant;
 use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{Row, RowStream, error::SqlState};
 
@@ -56,10 +57,13 @@ impl Transaction {
     pub async fn execute(&mut self, statement: &str, values: &[Value], limits: GuestLimits) -> Result<u64, CallError> {
         let parameters = prepare(statement, values, limits)?;
         self.limit(limits);
+        let begun = Instant::now();
         let done = self.connection.client.execute_typed(statement, &borrowed(&parameters)).await;
         self.connection.forget_columns();
         // Rows over the limit were dropped, as nobody asked for any.
-        self.answered(done).map_err(|error| of_statement(error, statement))
+        let count = self.answered(done).map_err(|error| of_statement(error, statement))?;
+        self.traced(statement, begun).await?;
+        Ok(count)
     }
 
     /// `sql.execute-many`: the statements go out together and the answers are read after.
@@ -72,6 +76,7 @@ impl Transaction {
         /// Statements on the wire before the first answer is read. Enough to hide the latency of a distant server.
         const IN_FLIGHT: usize = 64;
         self.limit(limits);
+        let begun = Instant::now();
         let mut total = 0;
         // Each carries the statement's text, so that long ones must be few.
         let in_flight = usize::try_from(limits.statement_size).unwrap_or(usize::MAX) / statement.len().max(1);
@@ -90,6 +95,7 @@ impl Transaction {
                 total += self.answered(answer).map_err(|error| of_statement(in_row(error, row), statement))?;
             }
         }
+        self.traced(statement, begun).await?;
         Ok(total)
     }
 
@@ -149,6 +155,9 @@ impl Transaction {
         /// between two of them.
         const IN_FLIGHT: usize = 4;
         let statements = split_script(text)?;
+        if self.tracer.is_some() {
+            return self.script_by_statement(&statements, limits, begin).await;
+        }
         let mut unsent = statements.iter();
         let mut under_way = FuturesOrdered::new();
         let mut stop = None;
@@ -181,6 +190,22 @@ impl Transaction {
             return Err(in_script(self.refused(&error), statement));
         }
         stop.map_or_else(|| Ok(u32::try_from(statements.len()).expect("the splitter's limit is far below 2^32")), Err)
+    }
+
+    /// The same one by one: who looks at each wants nothing else under way.
+    async fn script_by_statement(
+        &mut self,
+        statements: &[Statement<'_>],
+        limits: GuestLimits,
+        begin: &mut (dyn FnMut(&str) -> bool + Send),
+    ) -> Result<u32, CallError> {
+        for statement in statements {
+            if !begin(statement.text) {
+                return Err(CallError::Fatal(Error::Stopped("running a script")));
+            }
+            self.execute(statement.text, &[], limits).await.map_err(|error| in_script(error, statement))?;
+        }
+        Ok(u32::try_from(statements.len()).expect("the splitter's limit is far below 2^32"))
     }
 
     /// `sql.savepoint`.
@@ -245,6 +270,7 @@ impl Transaction {
     ) -> Result<(Vec<Column>, Vec<Kind>, Vec<Row>), CallError> {
         let parameters = prepare(statement, values, limits)?;
         self.limit(limits);
+        let begun = Instant::now();
         let asked = borrowed(&parameters);
         let answer =
             match self.connection.client.query_typed_raw(statement, asked.iter().map(|(p, t)| (*p, t.clone()))).await {
@@ -258,6 +284,7 @@ impl Transaction {
         let rows = rows?;
         let named = self.connection.name_types(described).await;
         let (columns, kinds) = named.inspect_err(|error| self.note(error))?;
+        self.traced(statement, begun).await?;
         Ok((columns, kinds, rows))
     }
 

@@ -22,6 +22,7 @@ pub use finish::FinishError;
 
 use super::connection::Connection;
 use super::error::Error;
+use super::trace::Tracer;
 use super::wire::Wire;
 use crate::bindings::SqlError;
 use tokio_postgres::SimpleQueryRow;
@@ -42,6 +43,7 @@ pub struct Transaction {
     pub(super) next_savepoint: u32,
     /// The last error the server gave inside it: what a revision may have swallowed.
     pub(super) last_error: Option<SqlError>,
+    pub(super) tracer: Option<Box<Tracer>>,
 }
 
 /// Types from here on are the user's (`FirstNormalObjectId` in the server's source): a revision may change them.
@@ -84,7 +86,7 @@ impl Transaction {
         }
         let proof = Proof { xid: text(0).unwrap_or_default().to_owned() };
         let now = text(2).and_then(begin::microseconds);
-        Ok(Self { connection, proof, now, savepoints: Vec::new(), next_savepoint: 1, last_error: None })
+        Ok(Self { connection, proof, now, savepoints: Vec::new(), next_savepoint: 1, last_error: None, tracer: None })
     }
 
     /// The session, for statements of the host's own inside the transaction.

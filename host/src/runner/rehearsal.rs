@@ -1,0 +1,119 @@
+//! A dry run of a plugin: its steps in one transaction of its own session, which is rolled back. What had to be made for that, role
+//! and schema, is taken away again where the database did not know the plugin before.
+
+use super::ahead::{Ahead, Ready};
+use super::plugin::watch_of;
+use super::{Done, Error, Report, Run};
+use crate::graph::Plan;
+use crate::isolation::{self, Admitted, Keeper, Names, Plugin};
+use crate::runtime::Failure;
+use crate::sql::{Begin, Connection, Transaction};
+use std::time::Instant;
+
+impl Run<'_> {
+    /// The plugin whose dry run this is: `components` has seen to it that a plan has steps of one alone, or of none.
+    pub(super) fn rehearsed(&self, plan: &Plan) -> Option<&Plugin> {
+        let first = plan.steps.first().filter(|_| self.options.dry_run)?;
+        self.plugins.get(&*self.components.job(&first.revision).plugin()?)
+    }
+
+    pub(super) async fn rehearse(&self, plan: &Plan, connection: Connection, plugin: &Plugin) -> Report {
+        let mut done = Vec::new();
+        let keeper = Keeper { host: &connection, settings: self.settings, bookkeeping: &self.options.schema, plugin };
+        let error = self.rehearse_as(plan, &keeper, &mut done).await.err();
+        Report { done, error: error.map(|error| error.of_plugin(&plugin.manifest.name)), connection: Some(connection) }
+    }
+
+    async fn rehearse_as(&self, plan: &Plan, keeper: &Keeper<'_>, done: &mut Vec<Done>) -> Result<(), Error> {
+        let first = &plan.steps[0].revision;
+        let refused = |cause| Error::Isolation { revision: first.clone(), cause: Box::new(cause) };
+        let name = &keeper.plugin.manifest.name;
+        if !self.schema_current {
+            return Err(refused(isolation::Error::NoBookkeeping { plugin: name.clone() }));
+        }
+        let before = isolation::registered(keeper.host, keeper.bookkeeping).await?;
+        let names = Names::of(keeper.host, name).await?;
+        keeper.prepare(&names).await.map_err(refused)?;
+        let admitted = keeper.admit(&names).await.map_err(refused)?;
+        let rehearsed = self.all_steps(plan, keeper, admitted, done).await;
+        keeper.tidy(&names).await?;
+        if !before.iter().any(|known| known.name == *name) {
+            let known = isolation::registered(keeper.host, keeper.bookkeeping).await?;
+            if let Some(known) = known.iter().find(|known| known.name == *name) {
+                isolation::remove(keeper.host, keeper.bookkeeping, known, true).await?;
+            }
+        }
+        rehearsed
+    }
+
+    async fn all_steps(
+        &self,
+        plan: &Plan,
+        keeper: &Keeper<'_>,
+        admitted: Admitted,
+        done: &mut Vec<Done>,
+    ) -> Result<(), Error> {
+        let Admitted { connection, pid } = admitted;
+        let wire = connection.wire();
+        let mut ahead = Ahead::new(self, plan);
+        let mut transaction = None;
+        let mut connection = Some(connection);
+        for step in &plan.steps {
+            let mut component = self.next(&mut ahead).await?;
+            self.watcher.begin(step);
+            let begun = Instant::now();
+            let watch = watch_of(&component, keeper, pid);
+            let work = Box::pin(async {
+                let transaction = match (transaction.take(), connection.take()) {
+                    (Some(transaction), _) => again(transaction, &component).await?,
+                    (None, Some(connection)) => first(connection, &component).await?,
+                    (None, None) => unreachable!("what failed ends the loop"),
+                };
+                self.rehearse_step(&mut component, transaction, pid).await
+            });
+            transaction = Some(self.watched(step, keeper, &wire, &watch, work).await?);
+            let took = begun.elapsed();
+            self.watcher.done(step, took);
+            done.push(Done { revision: step.revision.clone(), took });
+        }
+        if let Some(transaction) = transaction {
+            transaction.rollback().await?;
+        }
+        Ok(())
+    }
+
+    async fn rehearse_step(
+        &self,
+        component: &mut Ready,
+        mut transaction: Transaction,
+        pid: i32,
+    ) -> Result<Transaction, Error> {
+        if let Some(tracer) = self.tracer(pid, &component.step, |_| {}).await {
+            transaction.trace(tracer);
+        }
+        let (mut transaction, outcome, _) = self.run_export(component, transaction).await;
+        let settled = match outcome {
+            Ok(()) => transaction.settle_constraints().await.map_err(Failure::from),
+            Err(failure) => Err(failure),
+        };
+        self.tell_held(&component.step, &transaction);
+        match settled {
+            Ok(()) => Ok(transaction),
+            Err(failure) => {
+                let error = Error::failed(&component.step, failure, Some(&component.granted()));
+                Err(error.after(transaction.last_error()))
+            }
+        }
+    }
+}
+
+async fn first(connection: Connection, component: &Ready) -> Result<Transaction, Error> {
+    // A later step may ask for the time.
+    let begin = Begin { timed: true, ..component.begin() };
+    Transaction::begin(connection, &begin).await.map_err(|(_, error)| Error::Sql(error))
+}
+
+async fn again(mut transaction: Transaction, component: &Ready) -> Result<Transaction, Error> {
+    transaction.reset_session(&component.begin()).await?;
+    Ok(transaction)
+}

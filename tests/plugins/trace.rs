@@ -1,0 +1,93 @@
+//! What the statements of a plugin do to objects of others: shown by a dry run, kept beside the log.
+
+use super::life::state;
+use super::{App, Manifest, NOTES, sql};
+use crate::support::running::assert_says;
+
+const REFERS: &str = "CREATE TABLE notes.note (id int, author int);\n\
+                      ALTER TABLE notes.note ADD FOREIGN KEY (author) REFERENCES public.author (id);";
+
+const LOCKS: &str = "SHARE ROW EXCLUSIVE on public.author: blocks writes";
+
+fn roles_and_schemas(app: &App) -> String {
+    app.project.psql(
+        "SELECT (SELECT count(*) FROM pg_roles WHERE rolname LIKE 'wm\\_' || (SELECT oid FROM pg_database WHERE datname = current_database()) || '\\_p%'), \
+         to_regnamespace('notes') IS NULL, (SELECT string_agg(revision, ' ') FROM wmigrate.version), (SELECT count(*) FROM wmigrate.log)",
+    )
+}
+
+#[test]
+fn a_dry_run_of_a_plugin_leaves_nothing() {
+    let app = App::new();
+    let (before, roles) = (state(&app), roles_and_schemas(&app));
+    let second =
+        sql("ALTER TABLE notes.note ADD COLUMN more int;\nINSERT INTO notes.note VALUES (1, 1, 1);", "SELECT 1;");
+    app.with_plugin(&NOTES, &[("sql", &sql(REFERS, "SELECT 1;")), ("sql", &second)]);
+    let rehearse = ["plugin", "upgrade", "notes", "--dry-run"];
+    let output = app.project.wmigrate(rehearse);
+    assert_says(
+        &output,
+        0,
+        &[
+            "Running upgrade  -> notes1, a step",
+            &format!("  notes1: {LOCKS}"),
+            "  notes1: public.author: writes blocked for ",
+            "Running upgrade notes1 -> notes2, a step",
+            "dry run: 2 revisions rolled back, nothing was changed",
+        ],
+    );
+    assert!(output.stdout.contains("ALTER TABLE notes.note ADD COLUMN more int;"), "{}", output.stdout);
+    assert_eq!((state(&app), roles_and_schemas(&app)), (before, roles));
+    // What the database knows already stays as it is.
+    assert_says(&app.upgrade("notes"), 0, &[]);
+    assert_says(&app.project.wmigrate(["plugin", "downgrade", "notes", "base", "--dry-run"]), 0, &[]);
+    assert_eq!(app.project.psql("SELECT more FROM notes.note"), "1");
+}
+
+#[test]
+fn a_dry_run_of_a_plugin_has_its_walls_too() {
+    let app = App::new();
+    let (before, roles) = (state(&app), roles_and_schemas(&app));
+    app.with_plugin(&NOTES, &[("sql", &sql("SELECT secret FROM public.author;", "SELECT 1;"))]);
+    assert_says(
+        &app.project.wmigrate(["plugin", "upgrade", "notes", "--dry-run"]),
+        1,
+        &["42501", "`wmigrate plugin grant notes`", "nothing was changed"],
+    );
+    assert_eq!((state(&app), roles_and_schemas(&app)), (before, roles));
+    // The application's and a plugin's have two sessions.
+    app.project.sql("a2", "a1", "more", "CREATE TABLE more (id int);", "DROP TABLE more;");
+    assert_says(
+        &app.project.wmigrate(["upgrade", "heads", "--dry-run"]),
+        2,
+        &["cannot be part of `--dry-run`", "wmigrate plugin upgrade notes --dry-run"],
+    );
+}
+
+#[test]
+fn the_log_has_what_was_locked() {
+    let app = App::new();
+    let fails = format!("{REFERS}\nSELECT 1 / 0;");
+    app.with_plugin(&NOTES, &[("sql", &sql(&fails, "SELECT 1;"))]);
+    assert_says(&app.upgrade("notes"), 1, &["division by zero"]);
+    let good = Manifest { version: "1.1", ..NOTES };
+    app.with_plugin(&good, &[("sql", &sql(REFERS, "DROP TABLE notes.note;"))]);
+    assert_says(&app.upgrade("notes"), 0, &[]);
+    app.project.ok(["plugin", "downgrade", "notes", "base"]);
+    let log = app.project.ok(["log", "notes1", "-v"]);
+    let lines: Vec<_> = log.lines().filter(|line| line.contains(" blocks ") || line.contains("notes1 ")).collect();
+    assert_eq!(lines.len(), 7, "{log}");
+    assert!(lines[0].contains("downgrade notes1 ok"), "{log}");
+    // With the table goes its foreign key, and the trigger on the table that it points at.
+    assert!(lines[1].contains("ACCESS EXCLUSIVE on public.author: blocks reads and writes"), "{log}");
+    assert!(
+        lines[2].contains("ACCESS EXCLUSIVE on notes.note: blocks reads and writes (DROP TABLE notes.note)"),
+        "{log}"
+    );
+    assert!(lines[3].contains("upgrade   notes1 ok"), "{log}");
+    assert!(lines[4].contains(LOCKS), "{log}");
+    assert!(lines[5].contains("upgrade   notes1 failed"), "{log}");
+    assert!(lines[6].contains(LOCKS) && lines[6].contains("(ALTER TABLE notes.note ADD FOREIGN KEY"), "{log}");
+    let json = app.project.ok(["log", "notes1", "--json", "-n", "1"]);
+    assert!(json.contains("\"effect\": \"dropped notes.note\""), "{json}");
+}
