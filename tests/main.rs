@@ -14,6 +14,7 @@ mod crash;
 mod durable;
 mod embedded;
 mod engines;
+mod gate_fuzz;
 mod languages;
 mod limits;
 mod locking;

@@ -6,7 +6,12 @@ mod budget;
 mod hostile;
 mod input;
 mod life;
+#[cfg(feature = "oci")]
+mod oci;
 mod trace;
+mod walls;
+#[cfg(feature = "weakened")]
+mod weakened;
 
 use crate::support::{Output, Project, project::front_matter};
 
@@ -108,6 +113,15 @@ pub const NOTES: Manifest<'static> = Manifest {
     publisher: "Acme",
     request: "read = [\"public.author(id, name)\"]\nreference = [\"public.author(id)\"]\n",
 };
+
+/// Signs a package as its publisher does; gives the public key as `[trust.keys]` has it.
+pub fn sign(package: &str) -> String {
+    let minisign::KeyPair { pk, sk } = minisign::KeyPair::generate_unencrypted_keypair().unwrap();
+    let bytes = std::fs::read(package).unwrap();
+    let signature = minisign::sign(Some(&pk), &sk, &bytes[..], None, None).unwrap();
+    std::fs::write(format!("{package}.minisig"), signature.into_string()).unwrap();
+    pk.to_base64()
+}
 
 /// A SQL revision of these statements, up and down.
 pub fn sql(up: &str, down: &str) -> String {

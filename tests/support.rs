@@ -7,6 +7,8 @@
 pub mod cluster;
 pub mod pgbouncer;
 pub mod project;
+#[cfg(feature = "oci")]
+pub mod registry;
 pub mod running;
 pub mod server;
 pub mod sql;

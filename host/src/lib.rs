@@ -14,6 +14,7 @@
 //! | [`backfill`] | rewriting a table's rows in batches |
 //! | [`plugins`] | packages of third parties: what they ask for, what they were granted |
 //! | [`isolation`] | the role, the session and the recorder that keep a plugin's SQL to itself |
+//! | `walls` | which of these walls stand: all of them, but in a build for tests |
 //! | [`runner`] | act: carries out a plan, the one place where the others meet |
 //! | [`embedded`] | a private PostgreSQL for development and tests |
 //! | [`cli`] | the command line; the only room that prints |
@@ -36,3 +37,4 @@ pub mod sql;
 pub mod state;
 pub mod units;
 pub mod versions;
+mod walls;

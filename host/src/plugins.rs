@@ -5,6 +5,7 @@ pub mod budget;
 pub mod installed;
 pub mod manifest;
 pub mod package;
+pub mod registry;
 pub mod rights;
 pub mod signature;
 

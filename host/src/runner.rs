@@ -16,13 +16,14 @@ mod failure;
 mod interrupt;
 mod observer;
 mod plugin;
+mod prepared;
 mod rehearsal;
 mod together;
 
 pub use failure::{Error, StepFailure};
 pub use interrupt::Interrupt;
 pub use observer::Observer;
-pub use plugin::Prepared;
+pub use prepared::Prepared;
 
 use crate::backfill;
 use crate::components::Components;
@@ -121,6 +122,7 @@ impl Run<'_> {
         if self.options.single_transaction || self.options.dry_run {
             return self.in_one_transaction(plan, connection).await;
         }
+        self.expect(plan);
         let mut done = Vec::with_capacity(plan.steps.len());
         let mut session = Session::Idle(Box::new(connection));
         let mut rows = self.rows.to_vec();

@@ -2,12 +2,14 @@
 //! schema, its rows, its version rows and its roles are as they were. The same table is `docs/hostile-plugins.md`.
 
 use super::life::state;
+use super::walls::{self, Without};
 use super::{App, NOTES, sql};
-use crate::support::{cluster, sql::try_psql};
+use crate::support::{Output, cluster, sql::try_psql};
+use std::time::{Duration, Instant};
 
 /// One attempt.
-struct Case {
-    what: &'static str,
+pub struct Case {
+    pub what: &'static str,
     body: Body,
     /// Exit code, and what stands on stderr.
     ends: (i32, &'static str),
@@ -31,7 +33,7 @@ const fn case(what: &'static str, body: Body, code: i32, says: &'static str) -> 
 /// A function that does what a plugin must not.
 const EVIL: &str = "CREATE TABLE notes.t (id int);
 CREATE TABLE notes.marks (who text);
-CREATE FUNCTION notes.evil() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN DELETE FROM wmigrate.version; RETURN NULL; END $f$;
+CREATE FUNCTION notes.evil() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN INSERT INTO wmigrate.version VALUES ('forged'); RETURN NULL; END $f$;
 CREATE CONSTRAINT TRIGGER evil AFTER INSERT ON notes.t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION notes.evil();
 INSERT INTO notes.t VALUES (1);";
 
@@ -39,7 +41,7 @@ INSERT INTO notes.t VALUES (1);";
 const AGAIN: &str = "CREATE TABLE notes.t (id int);
 CREATE FUNCTION notes.again() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN
   IF NEW.id < 3 THEN SET CONSTRAINTS ALL DEFERRED; INSERT INTO notes.t VALUES (NEW.id + 1); RETURN NULL; END IF;
-  DELETE FROM wmigrate.version; RETURN NULL; END $f$;
+  INSERT INTO wmigrate.version VALUES ('forged'); RETURN NULL; END $f$;
 CREATE CONSTRAINT TRIGGER again AFTER INSERT ON notes.t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION notes.again();
 INSERT INTO notes.t VALUES (1);";
 
@@ -50,7 +52,7 @@ CREATE FUNCTION notes.again() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN
 CREATE CONSTRAINT TRIGGER again AFTER INSERT ON notes.t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION notes.again();
 INSERT INTO notes.t VALUES (1);";
 
-const HOLD: &str = "CREATE FUNCTION notes.evil() RETURNS int LANGUAGE plpgsql AS $f$ BEGIN DELETE FROM wmigrate.version; RETURN 1; END $f$;
+const HOLD: &str = "CREATE FUNCTION notes.evil() RETURNS int LANGUAGE plpgsql AS $f$ BEGIN INSERT INTO wmigrate.version VALUES ('forged'); RETURN 1; END $f$;
 DO $d$ BEGIN EXECUTE 'DECLARE h CURSOR WITH HOLD FOR SELECT notes.evil()'; END $d$;";
 
 const SHADOWS: &str = "CREATE TABLE notes.marks (who text);
@@ -68,15 +70,30 @@ const LOOP: &str =
     "DO $d$ BEGIN LOOP BEGIN PERFORM pg_sleep(1000); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $d$;";
 
 const TRANSACTION: &[Case] = &[
-    case("COMMIT", Js("sql.execute(\"COMMIT\");"), 1, "`COMMIT` is refused"),
     case(
-        "COMMIT behind empty statements and comments",
-        Js("sql.execute(\";;/* x /* y */ */ -- z\\nCOMMIT\");"),
+        "COMMIT",
+        Js("sql.execute(\"CREATE TABLE notes.half (id int)\"); sql.execute(\"COMMIT\");"),
         1,
         "`COMMIT` is refused",
     ),
-    case("ROLLBACK", Js("sql.execute(\"ROLLBACK\");"), 1, "`ROLLBACK` is refused"),
-    case("COMMIT AND CHAIN", Js("sql.execute(\"COMMIT AND CHAIN\");"), 1, "`COMMIT` is refused"),
+    case(
+        "COMMIT behind empty statements and comments",
+        Js("sql.execute(\"CREATE TABLE notes.half (id int)\"); sql.execute(\";;/* x /* y */ */ -- z\\nCOMMIT\");"),
+        1,
+        "`COMMIT` is refused",
+    ),
+    case(
+        "ROLLBACK",
+        Js("sql.execute(\"CREATE TABLE notes.half (id int)\"); sql.execute(\"ROLLBACK\");"),
+        1,
+        "`ROLLBACK` is refused",
+    ),
+    case(
+        "COMMIT AND CHAIN",
+        Js("sql.execute(\"CREATE TABLE notes.half (id int)\"); sql.execute(\"COMMIT AND CHAIN\");"),
+        1,
+        "`COMMIT` is refused",
+    ),
     case("SAVEPOINT", Js("sql.execute(\"SAVEPOINT a\");"), 1, "`SAVEPOINT` is refused"),
     case("PREPARE TRANSACTION", Js("sql.execute(\"PREPARE TRANSACTION 'a'\");"), 1, "`PREPARE` is refused"),
     case("three statements in one", Js("sql.execute(\"SELECT 1; COMMIT; BEGIN\");"), 1, "42601"),
@@ -97,13 +114,13 @@ const ROLES: &[Case] = &[
     case("RESET ROLE, and what was secret", Sql("RESET ROLE;\nSELECT secret FROM public.author;"), 1, "42501"),
     case(
         "RESET ROLE in DO, put together",
-        Inside("EXECUTE 're' || 'set role'; DELETE FROM wmigrate.version"),
+        Inside("EXECUTE 're' || 'set role'; INSERT INTO wmigrate.version VALUES ('forged')"),
         1,
         "42501",
     ),
     case(
         "SET ROLE NONE by set_config",
-        Sql("SELECT set_config('role', 'none', false);\nDELETE FROM wmigrate.version;"),
+        Sql("SELECT set_config('role', 'none', false);\nINSERT INTO wmigrate.version VALUES ('forged');"),
         1,
         "42501",
     ),
@@ -266,8 +283,15 @@ const GREED: &[Case] = &[
     ),
 ];
 
-fn run(case: &Case) -> Result<(), String> {
-    let app = App::new();
+/// What an attempt did that it must not, and how that was seen.
+pub struct Harm {
+    pub what: &'static str,
+    pub shown: String,
+}
+
+/// Makes the attempt, in a program without these walls (a build for tests; usually it has all).
+pub fn attempt(case: &Case, without: &str) -> Result<(), Harm> {
+    let mut app = App::new();
     let before = state(&app);
     let (language, text) = match case.body {
         Sql(statements) => ("sql", sql(statements, "SELECT 1;")),
@@ -282,27 +306,47 @@ fn run(case: &Case) -> Result<(), String> {
     // A second revision runs where the first one was applied: what it left must not be in its way.
     let second = sql("CREATE TABLE notes.second (id int);", "SELECT 1;");
     app.with_plugin(&NOTES, &[(language, &text), ("sql", &second)]);
-    let output = app.project.wmigrate(["plugin", "upgrade", "notes", "--statement-timeout", "2 s", "--cpu", "2 s"]);
+    app.project.set("WITHOUT_WALLS", without);
+    let output = ended(&app, ["plugin", "upgrade", "notes", "--statement-timeout", "2 s", "--cpu", "2 s"]);
     let (code, says) = case.ends;
     let shown = format!("{}: exit {:?}\n{}", case.what, output.code, output.stderr);
-    if output.code != Some(code) || !output.stderr.contains(says) {
-        return Err(shown);
-    }
+    let harm = |what, more: &str| Err(Harm { what, shown: format!("{more}\n{shown}") });
     let applied = app.project.psql("SELECT count(*) FROM wmigrate.version WHERE revision LIKE 'notes%'");
-    if applied != if code == 0 { "1" } else { "0" } {
-        return Err(format!("{applied} version rows of it. {shown}"));
-    }
-    let marks = app.project.psql("SELECT to_regclass('notes.marks') IS NOT NULL");
-    if code == 0 && marks == "t" && app.project.psql("SELECT count(*) FROM notes.marks") != "0" {
-        return Err(format!("its code was called by ours. {shown}"));
+    let others =
+        app.project.psql("SELECT string_agg(revision, ' ') FROM wmigrate.version WHERE revision NOT LIKE 'notes%'");
+    if others != if applied == "0" { "a1" } else { "" } {
+        return harm("the version rows are changed", &format!("{applied} {others}"));
     }
     let after = state(&app);
     if after != before {
-        return Err(format!("the application is not as it was:\n{before}\n{after}\n{shown}"));
+        return harm("the application is changed", &format!("{before}\n{after}"));
+    }
+    let marks = app.project.psql("SELECT to_regclass('notes.marks') IS NOT NULL");
+    if code == 0 && marks == "t" && app.project.psql("SELECT count(*) FROM notes.marks") != "0" {
+        return harm("its code is called by ours", "");
+    }
+    if applied == "0"
+        && app.project.psql("SELECT count(*) FROM pg_class WHERE relnamespace = 'notes'::regnamespace") != "0"
+    {
+        return harm("a half is left", "");
+    }
+    if output.code.is_none() {
+        return harm("it has no end", "");
+    }
+    if output.code != Some(code) || !output.stderr.contains(says) {
+        return harm(if output.code == Some(0) { "it is not refused" } else { "it ends otherwise" }, "");
+    }
+    if applied != if code == 0 { "1" } else { "0" } {
+        return harm("the version rows are changed", &applied);
+    }
+    if code != 0 && app.project.psql("SELECT count(*) FROM pg_class WHERE relnamespace = 'notes'::regnamespace") != "0"
+    {
+        return harm("a half is left", "");
     }
     let left = app.project.psql("SELECT count(*) FROM wmigrate.ticket");
-    if left != "0" {
-        return Err(format!("{left} tickets are left. {shown}"));
+    // Without a role of its own its tickets are the host's.
+    if left != "0" && without != "Role" {
+        return harm("a ticket is left", &left);
     }
     let role = "'wm_' || (SELECT oid FROM pg_database WHERE datname = current_database()) || '_p_notes'";
     let door = app.project.psql(&format!(
@@ -311,23 +355,50 @@ fn run(case: &Case) -> Result<(), String> {
     let settings = app.project.psql(&format!(
         "SELECT count(*) FROM pg_db_role_setting WHERE setrole = (SELECT oid FROM pg_roles WHERE rolname = {role})"
     ));
-    if (door.as_str(), settings.as_str()) != ("f", "0") {
-        return Err(format!("its role: {door} {settings}. {shown}"));
+    if settings != "0" {
+        return harm("its settings are left", &settings);
     }
     let name = app.project.psql(&format!("SELECT {role}"));
-    if try_psql(&app.project.database.as_ref().unwrap().url_as(&name), "SELECT 1").is_ok() {
-        return Err(format!("its role can log in. {shown}"));
+    if door != "f" || try_psql(&app.project.database.as_ref().unwrap().url_as(&name), "SELECT 1").is_ok() {
+        return harm("its role can log in", &door);
     }
     app.project.ok(["plugin", "remove", "notes", "--yes"]);
     if app.project.psql("SELECT string_agg(revision, ' ') FROM wmigrate.version") != "a1" {
-        return Err(format!("the version rows are not what they were. {shown}"));
+        return harm("the version rows are changed", "after it was removed");
     }
     let left = app.project.psql(&format!("SELECT count(*) FROM pg_roles WHERE rolname = {role}"));
-    if left == "0" { Ok(()) } else { Err(format!("its role is left. {shown}")) }
+    if left == "0" { Ok(()) } else { harm("its role is left", "") }
 }
 
+/// Runs it to its end, which may have to be made: then there is no code.
+fn ended<const N: usize>(app: &App, arguments: [&str; N]) -> Output {
+    let mut child = app.project.spawn(arguments);
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_mins(1) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    if child.try_wait().unwrap().is_none() {
+        child.kill().unwrap();
+        app.project.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()");
+    }
+    child.wait_with_output().unwrap().into()
+}
+
+/// All attempts.
+pub const TABLES: [(&str, &[Case]); 5] = [
+    ("The transaction", TRANSACTION),
+    ("The role", ROLES),
+    ("What is not the plugin's", REACH),
+    ("Version rows and log", BOOKKEEPING),
+    ("Time and space", GREED),
+];
+
 fn all(cases: &[Case]) {
-    let wrong: Vec<_> = cases.iter().filter_map(|case| run(case).err()).collect();
+    let wrong: Vec<_> = cases
+        .iter()
+        .filter_map(|case| attempt(case, "").err())
+        .map(|harm| format!("{}: {}", harm.what, harm.shown))
+        .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
@@ -367,18 +438,22 @@ fn document() -> String {
                     After each of them the application's schema, its rows, the version rows and everybody's roles and settings are what they were, \
                     no ticket is left, and the plugin's role cannot log in.\n"
         .to_owned();
-    let tables = [
-        ("The transaction", TRANSACTION),
-        ("The role", ROLES),
-        ("What is not the plugin's", REACH),
-        ("Version rows and log", BOOKKEEPING),
-        ("Time and space", GREED),
-    ];
-    for (title, cases) in tables {
+    for (title, cases) in TABLES {
         text.push_str(&format!("\n## {title}\n\n| attempt | exit code | what ends it |\n|---|---|---|\n"));
         for Case { what, ends: (code, says), .. } in cases {
             let says = if *code == 0 { "nothing: it does no harm" } else { says };
             text.push_str(&format!("| {what} | {code} | {says} |\n"));
+        }
+    }
+    text.push_str(
+        "\n## Without one of the walls\n\nThe same attempts against a program that lacks one of its walls: a build for tests alone (`host/src/walls.rs`, \
+         `tests/plugins/weakened.rs`). What is not named ends as above. One wall is missing from the table, as nothing comes in where it alone is \
+         taken away: start-up options, which go before what a role has set for itself, stand behind the reset of those settings.\n",
+    );
+    for Without { walls, what, harm } in walls::TABLE {
+        text.push_str(&format!("\n### {walls}: {what}\n\n| attempt | then |\n|---|---|\n"));
+        for (attempt, then) in *harm {
+            text.push_str(&format!("| {attempt} | {then} |\n"));
         }
     }
     text

@@ -62,6 +62,34 @@ fn a_signature_counts_where_the_policy_says_so() {
     assert_says(&add(&app, &package), 14, &["it was not made by `somebody`"]);
     fs::write(format!("{package}.minisig"), "no signature").unwrap();
     assert_says(&add(&app, &package), 12, &["is no signature of minisign's"]);
+    // The right one.
+    let key = super::sign(&package);
+    app.project
+        .write("wmigrate.toml", format!("{config}\n[trust]\nunsigned = \"refuse\"\n[trust.keys]\nacme = \"{key}\"\n"));
+    assert!(app.project.ok(["plugin", "add", &package, "--yes"]).contains("signed    by `acme`"));
+    assert_says(&app.upgrade("notes"), 0, &[]);
+    app.project.ok(["plugin", "verify"]);
+    // Another package of the same name under the same signature.
+    let signature = fs::read(format!("{package}.minisig")).unwrap();
+    let other = app.package(&Manifest { version: "1.1", ..NOTES }, &[("sql", &sql("SELECT 2;", "SELECT 1;"))]);
+    fs::write(format!("{other}.minisig"), signature).unwrap();
+    assert_says(&add(&app, &other), 14, &["it was not made by `acme`"]);
+    // A key that does not count any more.
+    app.project.write(
+        "wmigrate.toml",
+        fs::read_to_string(app.project.folder.join("wmigrate.toml")).unwrap().replace("acme = ", "# acme = "),
+    );
+    assert_says(&app.upgrade("notes"), 14, &["the plugin `notes` is not run: its signature does not count"]);
+}
+
+#[cfg(not(feature = "oci"))]
+#[test]
+fn a_registry_where_there_is_no_client_for_one() {
+    let app = App::new();
+    let reference = "oci://registry.example/acme/notes:1.0";
+    let says = ["this wmigrate was built without the feature `oci`", "wmigrate plugin add FILE"];
+    assert_says(&add(&app, reference), 2, &says);
+    assert_says(&app.project.wmigrate(["plugin", "pull", reference]), 2, &says);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod add;
 mod edit;
 mod pack;
+mod registry;
 mod remove;
 mod rights;
 
@@ -30,6 +31,10 @@ pub struct Plugin {
 enum Action {
     /// Make a package of this project's history and its `plugin.toml`.
     Pack(pack::Pack),
+    /// Put a package into an OCI registry.
+    Push(registry::Push),
+    /// Fetch a package from an OCI registry.
+    Pull(registry::Pull),
     /// Look at a package, grant what it asks for, and lock it.
     Add(add::Add),
     /// List the plugins.
@@ -84,6 +89,8 @@ impl Plugin {
     pub(super) fn run(self, global: &Global, printer: &Printer) -> Result<(), CliError> {
         match self.action {
             Action::Pack(pack) => pack.run(global, printer),
+            Action::Push(push) => push.run(global, printer),
+            Action::Pull(pull) => pull.run(global, printer),
             Action::Add(add) => add.run(global, printer),
             Action::List => Plugins::read(global).map(|plugins| plugins.list(printer)),
             Action::Show(Name { name }) => Plugins::read(global)?.show(&name, printer),

@@ -4,6 +4,7 @@ use super::{Error, Keeper, Names};
 use crate::plugins::{Rights, Table};
 use crate::sql::{self, Connection, quote_identifier, quote_literal};
 use crate::state::record;
+use crate::walls::{Wall, stands};
 use tokio_postgres::types::Type;
 
 /// By these comments we know what we have made.
@@ -166,7 +167,7 @@ impl Keeper<'_> {
         }
         let mut script = Vec::new();
         if !found.has_role {
-            script.push(format!("CREATE ROLE {role} NOLOGIN NOINHERIT NOCREATEDB NOCREATEROLE CONNECTION LIMIT 2"));
+            script.push(format!("CREATE ROLE {role} NOLOGIN NOINHERIT NOCREATEDB NOCREATEROLE CONNECTION LIMIT 8"));
             script.push(format!("COMMENT ON ROLE {role} IS {}", quote_literal(&ours)));
         }
         if !found.has_schema {
@@ -235,6 +236,12 @@ impl Keeper<'_> {
         if before.is_none_or(|before| before.granted != granted) {
             script.extend(self.revocations(names).await?);
             script.extend(grants(&self.plugin.rights, &role));
+            if !stands(Wall::Grants) {
+                script.push(format!("GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"));
+            }
+            if !stands(Wall::Bookkeeping) {
+                script.push(format!("GRANT ALL ON ALL TABLES IN SCHEMA {bookkeeping} TO {role}"));
+            }
             script.push(format!(
                 "UPDATE {bookkeeping}.plugin SET granted = {} WHERE name = {}",
                 quote_literal(&granted),
@@ -271,8 +278,10 @@ impl Keeper<'_> {
             [(&names.role, Type::TEXT), (&self.plugin.schema, Type::TEXT)];
         let rows = self.host.query("looking at what the plugin could do", statement, &parameters).await?;
         match rows.first() {
-            Some(row) => Err(Error::OpenSchema { plugin: self.plugin.manifest.name.clone(), place: row.get(0) }),
-            None => Ok(()),
+            Some(row) if stands(Wall::Places) => {
+                Err(Error::OpenSchema { plugin: self.plugin.manifest.name.clone(), place: row.get(0) })
+            }
+            Some(_) | None => Ok(()),
         }
     }
 }
@@ -282,7 +291,10 @@ impl Keeper<'_> {
 pub(super) fn scrub(names: &Names, server_version: u32) -> Vec<String> {
     let (role, database) = (quote_identifier(&names.role), quote_identifier(&names.database));
     // Who is a member may end its sessions, and needs no more than that.
-    let member = if server_version >= 160_000 { " WITH INHERIT TRUE, SET FALSE" } else { "" };
+    let member = if server_version >= 160_000 && stands(Wall::Role) { " WITH INHERIT TRUE, SET FALSE" } else { "" };
+    if !stands(Wall::Scrub) {
+        return vec![format!("GRANT {role} TO CURRENT_USER{member}")];
+    }
     let mut script = vec![
         format!("ALTER ROLE {role} RESET ALL"),
         format!("ALTER ROLE {role} IN DATABASE {database} RESET ALL"),
@@ -340,7 +352,18 @@ fn grant(table: &Table, privileges: &[&str], role: &str) -> String {
 
 /// The statement that creates the recorder.
 fn recorder(bookkeeping: &str) -> String {
-    record::filled(bookkeeping, include_str!("recorder.sql"))
+    let mut text = include_str!("recorder.sql").to_owned();
+    if !stands(Wall::Path) {
+        text = text.replace(" SET search_path = pg_catalog, pg_temp", "");
+        for operator in ["=", ">", "<>", "-"] {
+            text = text.replace(&format!("OPERATOR(pg_catalog.{operator})"), operator);
+        }
+        text = text.replace("pg_catalog.", "");
+    }
+    if !stands(Wall::Transaction) {
+        text = text.replace("            AND k.xid OPERATOR(pg_catalog.=) pg_catalog.pg_current_xact_id()\n", "");
+    }
+    record::filled(bookkeeping, &text)
 }
 
 /// Takes a plugin away: its role, its schema and all that is in it, what is noted of it. The caller has taken its revisions

@@ -2,7 +2,9 @@
 //! session of the host's would be no wall: RESET ROLE needs no right, and what runs inside COMMIT runs as who logged in.
 
 use super::{Error, Keeper, Names};
-use crate::sql::{Connection, Secret, Settings, quote_identifier, quote_literal};
+use crate::sql::{Connection, Secret, Settings, Transaction, quote_identifier, quote_literal};
+use crate::walls::{Wall, stands};
+use futures_util::future::join_all;
 use std::fmt::Write as _;
 
 /// A plugin's session, with its door shut behind it.
@@ -14,66 +16,101 @@ pub struct Admitted {
 }
 
 impl Keeper<'_> {
-    /// Opens a session of the plugin's role, which was made what it should be: by [`Keeper::prepare`] or, behind another step of
-    /// the same run, by [`Keeper::tidy`].
+    /// Opens `count` sessions of the plugin's role, which was made what it should be: by [`Keeper::prepare`] or, behind another step
+    /// of the same run, by [`Keeper::tidy`].
     ///
     /// The role can log in only between two statements of ours, with a password that nobody has seen: before the first
     /// statement of the plugin's its door is shut, so that what the plugin finds out or sets about itself opens nothing.
-    pub async fn admit(&self, names: &Names) -> Result<Admitted, Error> {
+    pub async fn admit(&self, names: &Names, count: usize) -> Result<Vec<Admitted>, Error> {
+        if !stands(Wall::Role) {
+            return Ok(vec![self.admit_as_host().await?]);
+        }
         let password = super::password::random();
-        // What the host notes for itself need not wait for the disk: after a crash it is done again, and a door that was left open
-        // shuts by itself.
+        self.open(names, &password).await?;
+        let settings = settings(self.settings, self.host.server_version(), names, password);
+        let opened = join_all((0..count).map(|_| Connection::open(&settings))).await;
+        let (shut, entered) = tokio::join!(self.shut(names), enter(opened, self.host.server_version()));
+        shut?;
+        entered.map_err(|cause| {
+            let (plugin, role) = (self.plugin.manifest.name.clone(), names.role.clone());
+            Error::Login { plugin, role, cause }
+        })
+    }
+
+    async fn open(&self, names: &Names, password: &Secret) -> Result<(), crate::sql::Error> {
         let role = quote_literal(&names.role);
         let open = format!(
-            "SET synchronous_commit = off; DO $door$ BEGIN EXECUTE pg_catalog.format('ALTER ROLE %I LOGIN PASSWORD %L VALID UNTIL %L', \
+            "DO $door$ BEGIN EXECUTE pg_catalog.format('ALTER ROLE %I LOGIN PASSWORD %L VALID UNTIL %L', \
              {role}, {}, pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) '1 min'::pg_catalog.interval); \
              IF {} THEN EXECUTE pg_catalog.format('ALTER ROLE %I SET temp_file_limit = %L', {role}, '{}kB'); END IF; END $door$",
-            quote_literal(&super::password::verifier(&password)),
+            quote_literal(&super::password::verifier(password)),
             may_limit_files(self.host.server_version()),
             (self.plugin.budget.temp_files / 1024).clamp(1, i32::MAX as u64),
         );
-        self.host.batch("opening the plugin's door", &open).await?;
-        let opened = Connection::open(&settings(self.settings, self.host.server_version(), names, password)).await;
-        let mut connection = match opened {
-            Ok(connection) => connection,
-            Err(cause) => {
-                self.shut(names).await?;
-                let (plugin, role) = (self.plugin.manifest.name.clone(), names.role.clone());
-                return Err(Error::Login { plugin, role, cause });
-            }
-        };
-        connection.assume(&start_up(self.host.server_version()));
-        let pid = "SELECT pg_catalog.pg_backend_pid()";
-        // The recorder's language is loaded meanwhile, which takes a session some milliseconds. Where the plugin may not use it
-        // itself, it is loaded later.
-        let load = "DO $load$ BEGIN END $load$";
-        let (shut, pid, _) = tokio::join!(
-            self.shut(names),
-            connection.query("asking for the server's process", pid, &[]),
-            connection.batch("loading plpgsql", load)
-        );
-        shut?;
-        let pid = pid?.first().map_or(0, |row| row.get(0));
+        self.host.together("opening the plugin's door", &[NO_WAIT.to_owned(), open]).await
+    }
+
+    /// What others do: a session of the host's, which gets the plugin's role in its transaction.
+    async fn admit_as_host(&self) -> Result<Admitted, Error> {
+        let connection = Connection::open(self.settings).await?;
+        let pid = connection.server_pid();
         Ok(Admitted { connection, pid })
     }
 
+    /// See there: in a session of the plugin's own there is nothing to be lowered.
+    pub async fn lower(&self, transaction: &mut Transaction, names: &Names) -> Result<(), crate::sql::Error> {
+        if stands(Wall::Role) {
+            return Ok(());
+        }
+        let lower = format!("SET LOCAL ROLE {}", quote_identifier(&names.role));
+        transaction.host_statement("taking the plugin's role", &lower).await
+    }
+
     async fn shut(&self, names: &Names) -> Result<(), crate::sql::Error> {
+        if !stands(Wall::Door) {
+            return Ok(());
+        }
         let shut = format!("ALTER ROLE {} NOLOGIN PASSWORD NULL", quote_identifier(&names.role));
-        self.host.batch("shutting the plugin's door", &shut).await
+        self.host.together("shutting the plugin's door", &[NO_WAIT.to_owned(), shut]).await
     }
 
     /// What the role has left on itself is taken away: settings for its next session, memberships.
     pub async fn tidy(&self, names: &Names) -> Result<(), crate::sql::Error> {
-        let mut script = super::role::scrub(names, self.host.server_version());
+        let mut script = vec![NO_WAIT.to_owned()];
+        script.extend(super::role::scrub(names, self.host.server_version()));
         script.push(format!(
             "DELETE FROM {}.ticket WHERE role OPERATOR(pg_catalog.=) {}",
             quote_identifier(self.bookkeeping),
             quote_literal(&names.role)
         ));
-        let tidied = self.host.together("tidying up behind the plugin", &script).await;
-        let waits = self.host.batch("tidying up behind the plugin", "RESET synchronous_commit").await;
-        tidied.and(waits)
+        self.host.together("tidying up behind the plugin", &script).await
     }
+}
+
+/// What the host notes for itself need not wait for the disk: after a crash it is done again, and a door that was left open shuts by
+/// itself.
+const NO_WAIT: &str = "SET LOCAL synchronous_commit = off";
+
+/// The sessions, or why one of them could not be had.
+async fn enter(
+    opened: Vec<Result<Connection, crate::sql::Error>>,
+    server_version: u32,
+) -> Result<Vec<Admitted>, crate::sql::Error> {
+    let opened = opened.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let entered = opened.into_iter().map(|mut connection| async move {
+        connection.assume(&start_up(server_version));
+        let pid = "SELECT pg_catalog.pg_backend_pid()";
+        // The recorder's language is loaded meanwhile, which takes a session some milliseconds. Where the plugin may not use it
+        // itself, it is loaded later.
+        let load = "DO $load$ BEGIN END $load$";
+        let (pid, _) = tokio::join!(
+            connection.query("asking for the server's process", pid, &[]),
+            connection.batch("loading plpgsql", load)
+        );
+        let pid = pid?.first().map_or(0, |row| row.get(0));
+        Ok(Admitted { connection, pid })
+    });
+    join_all(entered).await.into_iter().collect()
 }
 
 /// A limit that is not everybody's to set, and so not the plugin's to lift.
@@ -112,6 +149,9 @@ fn settings(host: &Settings, server_version: u32, names: &Names, password: Secre
     let mut settings = host.clone();
     settings.user.clone_from(&names.role);
     settings.password = Some(password);
+    if !stands(Wall::Options) {
+        return settings;
+    }
     // None of the host's own options: what an operator sets for himself is not meant for a plugin.
     let mut options = String::new();
     for (name, value) in start_up(server_version) {

@@ -10,14 +10,9 @@ use crate::sql::trace::Trace;
 use crate::sql::{Begin, Connection, FinishError, Proof, Session, Transaction, Wire};
 use crate::state::record;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-
-/// The plugins whose roles are as we want them, in this run.
-#[derive(Debug, Default)]
-pub struct Prepared(RefCell<BTreeMap<String, Names>>);
 
 /// What the statements of one attempt did, and in which transaction.
 #[derive(Default)]
@@ -66,30 +61,14 @@ impl Run<'_> {
 
     async fn kept(&self, component: &mut Ready, keeper: &Keeper<'_>) -> Result<(), Error> {
         let refused = |cause| Error::of_isolation(component, cause);
-        let plugin = &keeper.plugin.manifest.name;
-        // Looked at once a run: the host has the migration lock, and the role has no way to change what is looked at.
-        let known = self.prepared.0.borrow().get(plugin).cloned();
-        let names = if let Some(names) = known {
-            names
-        } else {
-            let names = Names::of(keeper.host, plugin).await?;
-            keeper.prepare(&names).await.map_err(refused)?;
-            names
-        };
-        let admitted = keeper.admit(&names).await.map_err(refused)?;
+        let (names, admitted) = self.session_for(keeper, refused).await?;
         let (wire, watch) = (admitted.connection.wire(), watch_of(component, keeper, admitted.pid));
         let step = component.step.clone();
         let seen = Seen::default();
         let work = Box::pin(self.in_its_session(component, keeper, &names, admitted, &seen));
         let done = self.watched(&step, keeper, &wire, &watch, work).await;
-        // Whatever became of the step, the next session of this role begins as this one did.
-        let tidied = keeper.tidy(&names).await;
+        let tidied = self.after_step(keeper, &names, done.is_ok()).await;
         let kept = keeper.keep(&step.revision, name_of(step.direction), &seen.xid(), &seen.traces()).await;
-        let mut prepared = self.prepared.0.borrow_mut();
-        match &tidied {
-            Ok(()) => prepared.insert(plugin.clone(), names),
-            Err(_) => prepared.remove(plugin),
-        };
         done?;
         tidied?;
         Ok(kept?)
@@ -137,6 +116,7 @@ impl Run<'_> {
         let begun = Instant::now();
         let begin = Begin { timed: component.code.timed(), ..component.begin() };
         let mut transaction = Transaction::begin(connection, &begin).await.map_err(|(_, error)| Error::Sql(error))?;
+        keeper.lower(&mut transaction, names).await?;
         if let Some(tracer) = self.tracer(pid, &component.step, seen.begin(transaction.proof())).await {
             transaction.trace(tracer);
         }

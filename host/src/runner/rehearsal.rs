@@ -34,7 +34,8 @@ impl Run<'_> {
         let before = isolation::registered(keeper.host, keeper.bookkeeping).await?;
         let names = Names::of(keeper.host, name).await?;
         keeper.prepare(&names).await.map_err(refused)?;
-        let admitted = keeper.admit(&names).await.map_err(refused)?;
+        let mut admitted = keeper.admit(&names, 1).await.map_err(refused)?;
+        let admitted = admitted.pop().expect("one was asked for");
         let rehearsed = self.all_steps(plan, keeper, admitted, done).await;
         keeper.tidy(&names).await?;
         if !before.iter().any(|known| known.name == *name) {

@@ -1,5 +1,6 @@
 //! `plugin add`: shows what a package asks for, asks, and writes down what was decided.
 
+use super::registry::Fetched;
 use super::{Plugins, edit};
 use crate::cli::exit::{CliError, Code};
 use crate::cli::print::Printer;
@@ -18,7 +19,7 @@ use std::path::PathBuf;
 /// Writes `[plugins.<name>]` into `wmigrate.toml` and the package's digest into `wmigrate.lock`. Runs nothing.
 #[derive(Args)]
 pub(super) struct Add {
-    /// The package.
+    /// The package, or where a registry has it: `oci://registry.example/acme/notes:1.0`.
     package: PathBuf,
     /// Its schema in the database; its name by default.
     #[arg(long, value_name = "NAME")]
@@ -28,7 +29,9 @@ pub(super) struct Add {
 impl Add {
     pub(super) fn run(&self, global: &Global, printer: &Printer) -> Result<(), CliError> {
         let Plugins { config, mut lock } = Plugins::read(global)?;
-        let package = Package::open(&self.package, &config.database.schema)?;
+        let fetched = Fetched::if_remote(&self.package, &config)?;
+        let path = fetched.as_ref().map_or(&*self.package, Fetched::path);
+        let package = Package::open(path, &config.database.schema)?;
         let name = package.manifest.name.clone();
         let key = config.trust.judge(&package).map_err(|source| Error::Trust { name: name.clone(), source })?;
         if let Some(known) = lock.plugins.get(&name) {
@@ -37,7 +40,7 @@ impl Add {
         let before = config.plugins.get(&name);
         let request = &package.manifest.request;
         let installed = Installed {
-            package: relative(&self.package, &config.folder)?,
+            package: relative(path, &config.folder)?,
             schema: self.schema.clone().or_else(|| before.and_then(|before| before.schema.clone())),
             read: request.read.clone(),
             write: request.write.clone(),
@@ -71,6 +74,9 @@ impl Add {
             printer.lines(shown);
         }
         confirm(global, &name)?;
+        if let Some(fetched) = fetched {
+            fetched.keep();
+        }
         edit::write(&config, &name, Some(&installed))?;
         lock.plugins.insert(
             name.clone(),
