@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails, and says why")]
 
+mod backfill;
 mod budget;
 mod hostile;
 mod input;
@@ -9,6 +10,7 @@ mod life;
 #[cfg(feature = "oci")]
 mod oci;
 mod trace;
+mod triggers;
 mod walls;
 #[cfg(feature = "weakened")]
 mod weakened;

@@ -2,10 +2,10 @@
 //! and a recorder that writes the version row inside the plugin's transaction without giving the plugin any right to do so.
 //!
 //! The order, which `runner` keeps (each step has its reason beside the code):
-//! 1. [`Keeper::prepare`], once a run: the role is as we want it; [`Keeper::admit`]: its door is open for a moment, sessions
-//!    for its next steps are opened, the door is shut;
+//! 1. [`Keeper::prepare`], once a run: the role is as we want it; [`Keeper::admit`]: its door is open for a moment, the session
+//!    is opened, the door is shut; steps that follow go on in it;
 //! 2. the guest runs, watched by [`watch::until_over_budget`] from the host's own session;
-//! 3. [`Keeper::record`]: a ticket for exactly this transaction, the recorder, COMMIT;
+//! 3. [`Keeper::settle`], [`Keeper::without_triggers`]: what is deferred runs now; [`Keeper::record`]: a ticket for exactly this transaction, the recorder, COMMIT;
 //! 4. [`Keeper::confirm`]: the host's session sees the transaction committed and the rows there, and writes durably behind it;
 //! 5. [`Keeper::tidy`]: what the role has left on itself is taken away.
 //!
@@ -18,6 +18,7 @@ mod password;
 mod role;
 mod session;
 mod ticket;
+mod triggers;
 pub mod watch;
 
 pub use error::Error;

@@ -55,6 +55,29 @@ INSERT INTO notes.t VALUES (1);";
 const HOLD: &str = "CREATE FUNCTION notes.evil() RETURNS int LANGUAGE plpgsql AS $f$ BEGIN INSERT INTO wmigrate.version VALUES ('forged'); RETURN 1; END $f$;
 DO $d$ BEGIN EXECUTE 'DECLARE h CURSOR WITH HOLD FOR SELECT notes.evil()'; END $d$;";
 
+const TIMELESS_COMMIT: &str = "SET statement_timeout = 0;\nCREATE TABLE notes.t (id int);
+CREATE FUNCTION notes.again() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN
+  IF NEW.id < 3 THEN SET CONSTRAINTS ALL DEFERRED; INSERT INTO notes.t VALUES (NEW.id + 1); RETURN NULL; END IF;
+  SET LOCAL synchronous_commit = off;
+  LOOP BEGIN PERFORM pg_sleep(1000); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $f$;
+CREATE CONSTRAINT TRIGGER again AFTER INSERT ON notes.t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION notes.again();
+INSERT INTO notes.t VALUES (1);";
+
+const RESETS_IN_COMMIT: &str = "CREATE TABLE notes.t (id int);
+CREATE FUNCTION notes.again() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN
+  IF NEW.id < 3 THEN SET CONSTRAINTS ALL DEFERRED; INSERT INTO notes.t VALUES (NEW.id + 1); RETURN NULL; END IF;
+  EXECUTE 'RESET ROLE'; EXECUTE 'RESET SESSION AUTHORIZATION'; INSERT INTO wmigrate.version VALUES ('forged'); RETURN NULL; END $f$;
+CREATE CONSTRAINT TRIGGER again AFTER INSERT ON notes.t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION notes.again();
+INSERT INTO notes.t VALUES (1);";
+
+const OPENS_IN_COMMIT: &str = "CREATE TABLE notes.t (id int);
+CREATE FUNCTION notes.evil() RETURNS int LANGUAGE plpgsql AS $f$ BEGIN INSERT INTO wmigrate.version VALUES ('forged'); RETURN 1; END $f$;
+CREATE FUNCTION notes.again() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN
+  IF NEW.id < 3 THEN SET CONSTRAINTS ALL DEFERRED; INSERT INTO notes.t VALUES (NEW.id + 1); RETURN NULL; END IF;
+  EXECUTE 'DECLARE h CURSOR WITH HOLD FOR SELECT notes.evil()'; RETURN NULL; END $f$;
+CREATE CONSTRAINT TRIGGER again AFTER INSERT ON notes.t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION notes.again();
+INSERT INTO notes.t VALUES (1);";
+
 const SHADOWS: &str = "CREATE TABLE notes.marks (who text);
 CREATE FUNCTION notes.mark(text) RETURNS boolean LANGUAGE plpgsql AS $f$ BEGIN INSERT INTO notes.marks VALUES ($1); RETURN true; END $f$;
 CREATE FUNCTION notes.sha256(bytea) RETURNS bytea LANGUAGE sql AS $f$ SELECT CASE WHEN notes.mark('sha256') THEN $1 END $f$;
@@ -108,6 +131,12 @@ const TRANSACTION: &[Case] = &[
     case("the transaction made read-only", Inside("SET TRANSACTION READ ONLY"), 1, "25006"),
     case("DISCARD ALL", Js("sql.execute(\"DISCARD ALL\");"), 1, "`DISCARD` is refused"),
     case("prepared statements taken away", Inside("DEALLOCATE ALL"), 0, ""),
+    case(
+        "prepared statements under the names that a driver uses",
+        Inside("DEALLOCATE ALL; FOR i IN 0..200 LOOP EXECUTE format('PREPARE s%s(bytea) AS SELECT 1', i); END LOOP"),
+        0,
+        "",
+    ),
 ];
 
 const ROLES: &[Case] = &[
@@ -176,6 +205,44 @@ const ROLES: &[Case] = &[
     ),
 ];
 
+/// Several at once, each of which alone is in one of the other tables.
+const COMBINED: &[Case] = &[
+    case(
+        "a timeout turned off, then cancels swallowed in COMMIT",
+        Sql(TIMELESS_COMMIT),
+        13,
+        "went on for longer than it may",
+    ),
+    case("RESET ROLE in a trigger that waits for COMMIT", Sql(RESETS_IN_COMMIT), 1, "42501"),
+    case("a cursor that is opened inside COMMIT, and held", Sql(OPENS_IN_COMMIT), 1, "42501"),
+    case(
+        "errors swallowed around RESET ROLE and a forged row",
+        Inside(
+            "BEGIN EXECUTE 'RESET ROLE'; INSERT INTO wmigrate.version VALUES ('forged'); EXCEPTION WHEN insufficient_privilege THEN NULL; END",
+        ),
+        0,
+        "",
+    ),
+    case(
+        "a password, settings, shadows and its other sessions ended",
+        Inside(
+            "EXECUTE 'ALTER ROLE CURRENT_USER PASSWORD ''known'''; EXECUTE 'ALTER ROLE CURRENT_USER SET search_path = notes, pg_catalog'; \
+             CREATE FUNCTION notes.sha256(bytea) RETURNS bytea LANGUAGE sql AS 'SELECT $1'; SET search_path = notes, pg_catalog; \
+             PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = CURRENT_USER AND pid <> pg_backend_pid()",
+        ),
+        0,
+        "",
+    ),
+    case(
+        "timeouts that end the session, and another encoding",
+        Sql(
+            "SET lock_timeout = 0;\nSET idle_in_transaction_session_timeout = 1;\nSET client_encoding = 'LATIN1';\nSELECT 1;",
+        ),
+        15,
+        "the connection to the database was lost",
+    ),
+];
+
 const REACH: &[Case] = &[
     case("a column that was not granted", Sql("SELECT secret FROM public.author;"), 1, "42501"),
     case("rows of the application changed", Sql("UPDATE public.author SET name = 'x';"), 1, "42501"),
@@ -231,6 +298,14 @@ const REACH: &[Case] = &[
     case("LISTEN", Js("sql.execute(\"LISTEN app\");"), 1, "`LISTEN` is refused"),
     case("all that it owns dropped", Sql("CREATE TABLE notes.t (id int);\nDROP OWNED BY CURRENT_USER;"), 1, "42501"),
     case("rights on its schema for everybody", Sql("GRANT ALL ON SCHEMA notes TO PUBLIC;"), 0, ""),
+    case(
+        "default privileges for everybody",
+        Inside("EXECUTE 'ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC'"),
+        0,
+        "",
+    ),
+    case("a large object", Sql("SELECT lo_from_bytea(0, 'x');"), 0, ""),
+    case("NOTIFY where no gate sees it", Inside("EXECUTE 'NOTIFY a'"), 0, ""),
     case("advisory locks given up", Sql("SELECT pg_advisory_unlock_all();"), 0, ""),
 ];
 
@@ -367,7 +442,10 @@ pub fn attempt(case: &Case, without: &str) -> Result<(), Harm> {
         return harm("the version rows are changed", "after it was removed");
     }
     let left = app.project.psql(&format!("SELECT count(*) FROM pg_roles WHERE rolname = {role}"));
-    if left == "0" { Ok(()) } else { harm("its role is left", "") }
+    let strays = app
+        .project
+        .psql("SELECT (SELECT count(*) FROM pg_largeobject_metadata) + (SELECT count(*) FROM pg_default_acl)");
+    if (left.as_str(), strays.as_str()) == ("0", "0") { Ok(()) } else { harm("something of it is left", &strays) }
 }
 
 /// Runs it to its end, which may have to be made: then there is no code.
@@ -385,12 +463,13 @@ fn ended<const N: usize>(app: &App, arguments: [&str; N]) -> Output {
 }
 
 /// All attempts.
-pub const TABLES: [(&str, &[Case]); 5] = [
+pub const TABLES: [(&str, &[Case]); 6] = [
     ("The transaction", TRANSACTION),
     ("The role", ROLES),
     ("What is not the plugin's", REACH),
     ("Version rows and log", BOOKKEEPING),
     ("Time and space", GREED),
+    ("Several at once", COMBINED),
 ];
 
 fn all(cases: &[Case]) {
@@ -425,6 +504,11 @@ fn the_bookkeeping_is_the_hosts() {
 #[test]
 fn greed_has_an_end() {
     all(GREED);
+}
+
+#[test]
+fn together_they_are_no_stronger() {
+    all(COMBINED);
 }
 
 #[test]

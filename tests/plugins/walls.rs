@@ -107,7 +107,7 @@ pub const TABLE: &[Without] = &[
     Without {
         walls: "Scrub",
         what: "what the role has set for itself stays",
-        harm: &[("settings for its next session", OTHERWISE)],
+        harm: &[("settings for its next session", "its settings are left")],
     },
     Without {
         walls: "Clock",

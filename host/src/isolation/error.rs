@@ -62,6 +62,19 @@ pub enum Error {
         /// Where.
         place: String,
     },
+    /// Code of its that would run as somebody else.
+    #[error(
+        "the plugin `{plugin}` would leave the trigger `{trigger}` on {table}, which refers to a table that is not its own: before PostgreSQL 18 \
+         it would run with the rights of whoever deletes there"
+    )]
+    Trigger {
+        /// The plugin.
+        plugin: String,
+        /// Its table.
+        table: String,
+        /// The trigger.
+        trigger: String,
+    },
     /// A dry run, which writes no bookkeeping of its own, found none.
     #[error("the plugin `{plugin}` is not run: wmigrate's own schema is not there, or of an earlier layout")]
     NoBookkeeping {
@@ -106,6 +119,9 @@ impl Error {
             Self::OpenSchema { place, .. } => {
                 format!("as the owner or an administrator: REVOKE CREATE ON {place} FROM PUBLIC")
             }
+            Self::Trigger { plugin, .. } => format!(
+                "its publisher must do without the trigger, or without the foreign key; until then: wmigrate plugin remove {plugin}; from version 18 on it may stay"
+            ),
             Self::NoBookkeeping { .. } => "make it: wmigrate ensure_version".to_owned(),
             Self::Login { .. } => {
                 "let roles log in with a password over this connection: a line like the present one in pg_hba.conf, with `scram-sha-256`; \

@@ -167,7 +167,7 @@ impl Keeper<'_> {
         }
         let mut script = Vec::new();
         if !found.has_role {
-            script.push(format!("CREATE ROLE {role} NOLOGIN NOINHERIT NOCREATEDB NOCREATEROLE CONNECTION LIMIT 8"));
+            script.push(format!("CREATE ROLE {role} NOLOGIN NOINHERIT NOCREATEDB NOCREATEROLE CONNECTION LIMIT 2"));
             script.push(format!("COMMENT ON ROLE {role} IS {}", quote_literal(&ours)));
         }
         if !found.has_schema {

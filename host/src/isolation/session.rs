@@ -4,7 +4,6 @@
 use super::{Error, Keeper, Names};
 use crate::sql::{Connection, Secret, Settings, Transaction, quote_identifier, quote_literal};
 use crate::walls::{Wall, stands};
-use futures_util::future::join_all;
 use std::fmt::Write as _;
 
 /// A plugin's session, with its door shut behind it.
@@ -16,25 +15,39 @@ pub struct Admitted {
 }
 
 impl Keeper<'_> {
-    /// Opens `count` sessions of the plugin's role, which was made what it should be: by [`Keeper::prepare`] or, behind another step
-    /// of the same run, by [`Keeper::tidy`].
+    /// Opens a session of the plugin's role, which was made what it should be: by [`Keeper::prepare`] or, behind another step of
+    /// the same run, by [`Keeper::tidy`].
     ///
     /// The role can log in only between two statements of ours, with a password that nobody has seen: before the first
     /// statement of the plugin's its door is shut, so that what the plugin finds out or sets about itself opens nothing.
-    pub async fn admit(&self, names: &Names, count: usize) -> Result<Vec<Admitted>, Error> {
+    pub async fn admit(&self, names: &Names) -> Result<Admitted, Error> {
         if !stands(Wall::Role) {
-            return Ok(vec![self.admit_as_host().await?]);
+            return self.admit_as_host().await;
         }
         let password = super::password::random();
         self.open(names, &password).await?;
-        let settings = settings(self.settings, self.host.server_version(), names, password);
-        let opened = join_all((0..count).map(|_| Connection::open(&settings))).await;
-        let (shut, entered) = tokio::join!(self.shut(names), enter(opened, self.host.server_version()));
+        let opened = Connection::open(&settings(self.settings, self.host.server_version(), names, password)).await;
+        let mut connection = match opened {
+            Ok(connection) => connection,
+            Err(cause) => {
+                self.shut(names).await?;
+                let (plugin, role) = (self.plugin.manifest.name.clone(), names.role.clone());
+                return Err(Error::Login { plugin, role, cause });
+            }
+        };
+        connection.assume(&start_up(self.host.server_version()));
+        let pid = "SELECT pg_catalog.pg_backend_pid()";
+        // The recorder's language is loaded meanwhile, which takes a session some milliseconds. Where the plugin may not use it
+        // itself, it is loaded later.
+        let load = "DO $load$ BEGIN END $load$";
+        let (shut, pid, _) = tokio::join!(
+            self.shut(names),
+            connection.query("asking for the server's process", pid, &[]),
+            connection.batch("loading plpgsql", load)
+        );
         shut?;
-        entered.map_err(|cause| {
-            let (plugin, role) = (self.plugin.manifest.name.clone(), names.role.clone());
-            Error::Login { plugin, role, cause }
-        })
+        let pid = pid?.first().map_or(0, |row| row.get(0));
+        Ok(Admitted { connection, pid })
     }
 
     async fn open(&self, names: &Names, password: &Secret) -> Result<(), crate::sql::Error> {
@@ -90,28 +103,6 @@ impl Keeper<'_> {
 /// What the host notes for itself need not wait for the disk: after a crash it is done again, and a door that was left open shuts by
 /// itself.
 const NO_WAIT: &str = "SET LOCAL synchronous_commit = off";
-
-/// The sessions, or why one of them could not be had.
-async fn enter(
-    opened: Vec<Result<Connection, crate::sql::Error>>,
-    server_version: u32,
-) -> Result<Vec<Admitted>, crate::sql::Error> {
-    let opened = opened.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let entered = opened.into_iter().map(|mut connection| async move {
-        connection.assume(&start_up(server_version));
-        let pid = "SELECT pg_catalog.pg_backend_pid()";
-        // The recorder's language is loaded meanwhile, which takes a session some milliseconds. Where the plugin may not use it
-        // itself, it is loaded later.
-        let load = "DO $load$ BEGIN END $load$";
-        let (pid, _) = tokio::join!(
-            connection.query("asking for the server's process", pid, &[]),
-            connection.batch("loading plpgsql", load)
-        );
-        let pid = pid?.first().map_or(0, |row| row.get(0));
-        Ok(Admitted { connection, pid })
-    });
-    join_all(entered).await.into_iter().collect()
-}
 
 /// A limit that is not everybody's to set, and so not the plugin's to lift.
 fn may_limit_files(server_version: u32) -> &'static str {

@@ -2,33 +2,36 @@
 //! session, after the guest is gone; the recorder takes it.
 
 use super::Keeper;
-use crate::sql::{self, FinishError, Proof, Transaction, quote_identifier};
+use crate::sql::{self, Connection, FinishError, Proof, Transaction, quote_identifier};
 use crate::state::log::HOST_VERSION;
 use crate::state::record::Step;
 use crate::walls::{Wall, stands};
 use tokio_postgres::types::{ToSql, Type};
 
 impl Keeper<'_> {
-    /// The end of a step: constraints, ticket, recorder, COMMIT. The session's own word about how that went counts for
-    /// nothing: see [`Keeper::confirm`].
-    pub async fn record(
-        &self,
-        mut transaction: Transaction,
-        pid: i32,
-        role: &str,
-        step: &Step,
-    ) -> Result<Proof, FinishError> {
+    /// Deferred triggers run now, while there is no ticket: what they do is the plugin's own doing.
+    pub async fn settle(&self, mut transaction: Transaction) -> Result<Transaction, FinishError> {
         if !stands(Wall::Role) {
             let _ = transaction.host_statement("being the host again", "RESET ROLE").await;
         }
         if !stands(Wall::Constraints) {
-            let ticket = self.put_down(&transaction, pid, role, step).await.map_err(FinishError::Lost)?;
-            return transaction.commit_by(&self.recorder(), &ticket).await;
+            return Ok(transaction);
         }
-        // Deferred triggers run now, while there is no ticket: what they do is the plugin's own doing.
-        if let Err(error) = transaction.settle_constraints().await {
-            return Err(undone(transaction, error).await);
+        match transaction.settle_constraints().await {
+            Ok(()) => Ok(transaction),
+            Err(error) => Err(undone(transaction, error).await),
         }
+    }
+
+    /// The end of a step: ticket, recorder, COMMIT. The session's own word about how that went counts for nothing: see
+    /// [`Keeper::confirm`].
+    pub async fn record(
+        &self,
+        transaction: Transaction,
+        pid: i32,
+        role: &str,
+        step: &Step,
+    ) -> Result<(Proof, Connection), FinishError> {
         let ticket = match self.put_down(&transaction, pid, role, step).await {
             Ok(ticket) => ticket,
             Err(error) => return Err(undone(transaction, FinishError::Lost(error)).await),

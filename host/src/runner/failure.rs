@@ -65,10 +65,12 @@ pub enum Error {
         cause: sql::Error,
     },
     /// A plugin cannot be kept where it belongs.
-    #[error("revision `{revision}` was not run")]
+    #[error("revision `{revision}` was {}", if *.ran { "rolled back" } else { "not run" })]
     Isolation {
         /// The revision.
         revision: String,
+        /// Whether it did anything before that was known.
+        ran: bool,
         /// Why.
         #[source]
         cause: Box<isolation::Error>,

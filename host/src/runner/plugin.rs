@@ -67,7 +67,11 @@ impl Run<'_> {
         let seen = Seen::default();
         let work = Box::pin(self.in_its_session(component, keeper, &names, admitted, &seen));
         let done = self.watched(&step, keeper, &wire, &watch, work).await;
-        let tidied = self.after_step(keeper, &names, done.is_ok()).await;
+        let (session, done) = match done {
+            Ok(session) => (session, Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        let tidied = self.after_step(keeper, &names, session, done.is_ok()).await;
         let kept = keeper.keep(&step.revision, name_of(step.direction), &seen.xid(), &seen.traces()).await;
         done?;
         tidied?;
@@ -111,7 +115,7 @@ impl Run<'_> {
         names: &Names,
         admitted: Admitted,
         seen: &Seen,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Admitted>, Error> {
         let Admitted { connection, pid } = admitted;
         let begun = Instant::now();
         let begin = Begin { timed: component.code.timed(), ..component.begin() };
@@ -136,10 +140,22 @@ impl Run<'_> {
             insert: component.step.change.insert.clone(),
             before: Vec::new(),
         };
+        let settled = keeper.settle(transaction).await;
+        let transaction =
+            settled.map_err(|error| Error::of_finish(&component.step, error, Some(&component.granted())))?;
+        let transaction = keeper.without_triggers(transaction).await.map_err(|cause| Error::Isolation {
+            revision: component.step.revision.clone(),
+            ran: true,
+            cause: Box::new(cause),
+        })?;
         match keeper.record(transaction, pid, &names.role, &done).await {
-            Ok(proof) => self.confirmed(component, keeper, &proof).await,
+            Ok((proof, connection)) => {
+                self.confirmed(component, keeper, &proof).await?;
+                Ok(Some(Admitted { connection, pid }))
+            }
+            // The connection is gone; what became of the transaction can be asked for.
             Err(FinishError::Unknown(proof, cause)) => match keeper.confirm(&component.step.revision, &proof).await {
-                Ok(Some(true)) => Ok(()),
+                Ok(Some(true)) => Ok(None),
                 Ok(Some(false)) => Err(Error::failed(&component.step, Failure::Connection(cause), None)),
                 Ok(None) | Err(_) => Err(Error::Unknown { revision: component.step.revision.clone(), proof, cause }),
             },
@@ -150,7 +166,15 @@ impl Run<'_> {
     /// The session said that it committed: so may one that was taken for a ride.
     async fn confirmed(&self, component: &Ready, keeper: &Keeper<'_>, proof: &Proof) -> Result<(), Error> {
         match keeper.confirm(&component.step.revision, proof).await? {
-            Some(true) => Ok(()),
+            Some(true) => {
+                for trigger in keeper.disarm().await? {
+                    let revision = &component.step.revision;
+                    self.watcher.note(format!(
+                        "{revision} made the trigger {trigger} inside its COMMIT, where it could not be refused: it is switched off"
+                    ));
+                }
+                Ok(())
+            }
             Some(false) | None => {
                 Err(Error::Doubt { revision: component.step.revision.clone(), doubt: record::Doubt::Transaction })
             }
@@ -176,6 +200,6 @@ fn silence(component: &Ready, plugin: &Plugin) -> Duration {
 
 impl Error {
     fn of_isolation(component: &Ready, cause: crate::isolation::Error) -> Self {
-        Self::Isolation { revision: component.step.revision.clone(), cause: Box::new(cause) }
+        Self::Isolation { revision: component.step.revision.clone(), ran: false, cause: Box::new(cause) }
     }
 }

@@ -1,7 +1,7 @@
-//! The plugins of a run: which of them have their role as we want it, and the sessions that were opened for their next steps.
+//! The plugins of a run: which of them have their role as we want it, and the session in which one's next step goes on.
 //!
-//! A door that is opened for each step costs more than most steps do. So sessions for several of them are opened at once, before
-//! the first statement of the plugin's, and each step has one of its own.
+//! A door that is opened and a server process that is started cost more than most steps do. So the steps of one plugin share a
+//! session, as long as they succeed; between two of them it forgets everything.
 
 use super::{Error, Run};
 use crate::graph::Plan;
@@ -17,13 +17,10 @@ pub struct Prepared(RefCell<BTreeMap<String, Role>>);
 struct Role {
     /// None: to be looked at first.
     names: Option<Names>,
-    waiting: Vec<Admitted>,
+    session: Option<Admitted>,
     /// Steps of the plan that are not done yet.
     steps: usize,
 }
-
-/// Sessions behind one door. Each holds a connection of the server's until its step is done.
-const AT_ONCE: usize = 4;
 
 impl Run<'_> {
     /// Notes how many steps each plugin has before it.
@@ -41,15 +38,10 @@ impl Run<'_> {
         refused: impl Fn(crate::isolation::Error) -> Error,
     ) -> Result<(Names, Admitted), Error> {
         let plugin = &keeper.plugin.manifest.name;
-        let (known, steps) = {
+        let (known, session) = {
             let mut roles = self.prepared.0.borrow_mut();
             let role = roles.entry(plugin.clone()).or_default();
-            // One that was ended meanwhile was ended by a session of the same role.
-            role.waiting.retain(|waiting| !waiting.connection.is_closed());
-            if let (Some(names), Some(admitted)) = (role.names.clone(), role.waiting.pop()) {
-                return Ok((names, admitted));
-            }
-            (role.names.clone(), role.steps)
+            (role.names.clone(), role.session.take())
         };
         // Looked at once a run: the host has the migration lock, and the role has no way to change what is looked at.
         let names = if let Some(names) = known {
@@ -57,31 +49,36 @@ impl Run<'_> {
         } else {
             let names = Names::of(keeper.host, plugin).await?;
             keeper.prepare(&names).await.map_err(&refused)?;
+            self.prepared.0.borrow_mut().entry(plugin.clone()).or_default().names = Some(names.clone());
             names
         };
-        let mut admitted = keeper.admit(&names, steps.clamp(1, AT_ONCE)).await.map_err(&refused)?;
-        let first = admitted.pop().expect("one was asked for at least");
-        let mut roles = self.prepared.0.borrow_mut();
-        let role = roles.entry(plugin.clone()).or_default();
-        role.names = Some(names.clone());
-        role.waiting = admitted;
-        Ok((names, first))
+        // Whatever the step before has left in it is gone, or the session is.
+        if let Some(session) = session
+            && session.connection.batch("resetting the session", "DISCARD ALL").await.is_ok()
+        {
+            return Ok((names, session));
+        }
+        let admitted = keeper.admit(&names).await.map_err(&refused)?;
+        Ok((names, admitted))
     }
 
-    /// After a step: what the role has left on itself is taken away before its next login, and at the end. Sessions that were
-    /// opened before have nothing of it.
-    pub(super) async fn after_step(&self, keeper: &Keeper<'_>, names: &Names, done: bool) -> Result<(), Error> {
+    /// After a step, with the session that it was done in where that is of further use. What the role has left on itself is taken away before its next login, and
+    /// at the end: a session that goes on meets nothing of it.
+    pub(super) async fn after_step(
+        &self,
+        keeper: &Keeper<'_>,
+        names: &Names,
+        session: Option<Admitted>,
+        done: bool,
+    ) -> Result<(), Error> {
         let plugin = &keeper.plugin.manifest.name;
         {
             let mut roles = self.prepared.0.borrow_mut();
             let role = roles.entry(plugin.clone()).or_default();
-            if done {
-                role.steps = role.steps.saturating_sub(1);
-                if !role.waiting.is_empty() {
-                    return Ok(());
-                }
-            } else {
-                role.waiting.clear();
+            role.steps -= usize::from(done).min(role.steps);
+            role.session = session.filter(|_| role.steps > 0);
+            if role.session.is_some() {
+                return Ok(());
             }
         }
         let tidied = keeper.tidy(names).await;

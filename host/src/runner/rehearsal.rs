@@ -26,7 +26,7 @@ impl Run<'_> {
 
     async fn rehearse_as(&self, plan: &Plan, keeper: &Keeper<'_>, done: &mut Vec<Done>) -> Result<(), Error> {
         let first = &plan.steps[0].revision;
-        let refused = |cause| Error::Isolation { revision: first.clone(), cause: Box::new(cause) };
+        let refused = |cause| Error::Isolation { revision: first.clone(), ran: false, cause: Box::new(cause) };
         let name = &keeper.plugin.manifest.name;
         if !self.schema_current {
             return Err(refused(isolation::Error::NoBookkeeping { plugin: name.clone() }));
@@ -34,8 +34,7 @@ impl Run<'_> {
         let before = isolation::registered(keeper.host, keeper.bookkeeping).await?;
         let names = Names::of(keeper.host, name).await?;
         keeper.prepare(&names).await.map_err(refused)?;
-        let mut admitted = keeper.admit(&names, 1).await.map_err(refused)?;
-        let admitted = admitted.pop().expect("one was asked for");
+        let admitted = keeper.admit(&names).await.map_err(refused)?;
         let rehearsed = self.all_steps(plan, keeper, admitted, done).await;
         keeper.tidy(&names).await?;
         if !before.iter().any(|known| known.name == *name) {

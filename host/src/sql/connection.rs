@@ -84,12 +84,6 @@ impl Connection {
         self.defaults = Some(Defaults::known(settings.iter().copied()));
     }
 
-    /// Whether its end was noticed.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.client.is_closed()
-    }
-
     /// What its stream tells.
     #[must_use]
     pub fn wire(&self) -> Wire {

@@ -117,12 +117,6 @@ pub(super) fn about(package: &Package, schema: &str) -> Vec<String> {
 /// What a right means beyond its name.
 fn warnings(installed: &Installed) -> Vec<String> {
     let mut lines = Vec::new();
-    if !installed.reference.is_empty() {
-        lines.push(
-            "careful   before PostgreSQL 18, triggers on tables that refer to the application's run with the rights of whoever deletes there"
-                .to_owned(),
-        );
-    }
     if !installed.write.is_empty() {
         lines.push("careful   what it writes there, the application's own triggers and readers will meet".to_owned());
     }

@@ -3,6 +3,7 @@
 
 use super::finish::{FinishError, refused_or_lost, send};
 use super::{Proof, Transaction};
+use crate::sql::Connection;
 use tokio_postgres::types::Type;
 
 impl Transaction {
@@ -17,7 +18,7 @@ impl Transaction {
 
     /// Calls `recorder` with the ticket, as a parameter: a statement's text can be seen by other sessions of the role. Then
     /// commits.
-    pub async fn commit_by(self, recorder: &str, ticket: &[u8]) -> Result<Proof, FinishError> {
+    pub async fn commit_by(self, recorder: &str, ticket: &[u8]) -> Result<(Proof, Connection), FinishError> {
         self.connection.wire.lift_limits();
         let recorded = self.connection.client.query_typed(recorder, &[(&ticket, Type::BYTEA)]).await;
         self.connection.forget_columns();
@@ -29,7 +30,7 @@ impl Transaction {
         let commits = self.connection.wire.commits();
         let answers = send(&self.connection, "SET LOCAL synchronous_commit = on; COMMIT").await;
         if self.connection.wire.commits() > commits && answers.error.is_none() {
-            return Ok(self.proof);
+            return Ok((self.proof, self.connection));
         }
         let Some(error) = answers.error else {
             return Err(FinishError::RolledBack(self.last_error));
