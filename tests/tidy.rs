@@ -19,6 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["plugins", "versions", "units"]),
     ("sql", &["bindings", "units", "walls"]),
     ("state", &["bindings", "sql", "units"]),
+    ("registry", &["plugins", "sql"]),
     ("isolation", &["plugins", "sql", "state", "walls"]),
     ("backfill", &["bindings", "sql", "state", "units"]),
     ("durable", &["backfill", "bindings", "sql", "state", "units"]),
@@ -57,6 +58,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "graph",
             "isolation",
             "plugins",
+            "registry",
             "runner",
             "runtime",
             "sql",
@@ -80,6 +82,8 @@ const BELONGS_TO: &[(&str, &[&str])] = &[
     ("wasmtime::", &["bindings", "runtime"]),
     ("wasmtime_wasi::", &["runtime"]),
     ("rustls::", &["sql"]),
+    ("oci_client::", &["registry"]),
+    ("minisign_verify::", &["plugins"]),
 ];
 
 /// What makes a decision depend on more than its arguments. `graph` has none of it.

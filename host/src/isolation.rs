@@ -22,7 +22,7 @@ mod triggers;
 pub mod watch;
 
 pub use error::Error;
-pub use flight::{Effect, effects_of};
+pub use flight::{Effect, Flight, effects_of};
 pub use names::Names;
 pub use role::{Registered, registered, remove};
 pub use session::Admitted;

@@ -13,6 +13,7 @@
 //! | [`durable`] | revisions without a transaction: the journal of their steps |
 //! | [`backfill`] | rewriting a table's rows in batches |
 //! | [`plugins`] | packages of third parties: what they ask for, what they were granted |
+//! | [`registry`] | packages in OCI registries |
 //! | [`isolation`] | the role, the session and the recorder that keep a plugin's SQL to itself |
 //! | `walls` | which of these walls stand: all of them, but in a build for tests |
 //! | [`runner`] | act: carries out a plan, the one place where the others meet |
@@ -31,6 +32,7 @@ pub mod engines;
 pub mod graph;
 pub mod isolation;
 pub mod plugins;
+pub mod registry;
 pub mod runner;
 pub mod runtime;
 pub mod sql;

@@ -5,7 +5,6 @@ pub mod budget;
 pub mod installed;
 pub mod manifest;
 pub mod package;
-pub mod registry;
 pub mod rights;
 pub mod signature;
 

@@ -31,6 +31,8 @@ pub use guest::{CallError, GuestLimits};
 pub(crate) use guest::{in_script, prepare as fits, refused_record, split_script};
 pub use lock::{Holder, LockOptions};
 pub use settings::{Secret, Settings};
+#[cfg(feature = "oci")]
+pub(crate) use tls::choose_ciphers;
 pub(crate) use transaction::RESET;
 pub use transaction::{Begin, FinishError, Proof, Session, Transaction};
 pub use value::parameter::quote_literal;

@@ -83,6 +83,7 @@ fn a_registry_that_gives_other_bytes() {
 
 #[test]
 fn what_is_no_package_is_not_kept() {
+    const PACKAGE: &str = "application/vnd.wmigrate.package.v1";
     const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
     let manifest = |layer: &str, size: u64| {
         format!(
@@ -93,7 +94,6 @@ fn what_is_no_package_is_not_kept() {
         )
         .into_bytes()
     };
-    const PACKAGE: &str = "application/vnd.wmigrate.package.v1";
     let host = answering(Answers::from([
         ("/v2/a/image/manifests/1", (MANIFEST, manifest("application/vnd.oci.image.layer.v1.tar", 2))),
         ("/v2/a/giant/manifests/1", (MANIFEST, manifest(PACKAGE, 1 << 40))),

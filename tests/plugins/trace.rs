@@ -45,6 +45,29 @@ fn a_dry_run_of_a_plugin_leaves_nothing() {
 }
 
 #[test]
+fn a_dry_run_of_a_later_version_is_no_upgrade() {
+    let app = App::new();
+    let first = ("sql", &*sql("CREATE TABLE notes.a (id int);", "DROP TABLE notes.a;"));
+    app.with_plugin(&Manifest { request: "", ..NOTES }, &[first]);
+    assert_says(&app.upgrade("notes"), 0, &[]);
+    let old = std::fs::read(app.project.folder.join("notes-1.0.wmigrate")).unwrap();
+    let kept = |name: &str| std::fs::read(app.project.folder.join(name)).unwrap();
+    let (config, lock) = (kept("wmigrate.toml"), kept("wmigrate.lock"));
+    let reads = sql("SELECT name FROM public.author;", "SELECT 1;");
+    app.with_plugin(&Manifest { version: "2.0", ..NOTES }, &[first, ("sql", &reads)]);
+    assert_says(&app.project.wmigrate(["plugin", "upgrade", "notes", "--dry-run"]), 0, &["1 revision rolled back"]);
+    // Back at the version before: it may run, and has no right that the other one was to have.
+    app.project.write("wmigrate.toml", config);
+    app.project.write("wmigrate.lock", lock);
+    app.project.write("notes-1.0.wmigrate", old);
+    app.project.ok(["plugin", "downgrade", "notes", "base"]);
+    assert_eq!(
+        app.project.psql("SELECT count(*) FROM information_schema.column_privileges WHERE grantee LIKE 'wm\\_%\\_p\\_notes' AND table_schema = 'public' AND grantee LIKE '%' || (SELECT oid FROM pg_database WHERE datname = current_database()) || '%'"),
+        "0"
+    );
+}
+
+#[test]
 fn a_dry_run_of_a_plugin_has_its_walls_too() {
     let app = App::new();
     let (before, roles) = (state(&app), roles_and_schemas(&app));

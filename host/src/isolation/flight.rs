@@ -5,14 +5,11 @@ use super::Keeper;
 use crate::sql::trace::Trace;
 use crate::sql::{Connection, Error, quote_identifier, quote_literal};
 use serde::Serialize;
-use std::fmt::Write as _;
-use tokio_postgres::types::Type;
+use std::time::Duration;
+use tokio_postgres::types::{ToSql, Type};
 
 /// Rows of one run of a revision; what comes behind them is counted.
 const MOST: usize = 200;
-
-/// Characters of a statement.
-const STATEMENT: usize = 1000;
 
 /// The table, which only adds: a run of a revision is known by its transaction.
 pub(super) fn create(bookkeeping: &str) -> String {
@@ -33,37 +30,58 @@ pub struct Effect {
     pub statement: String,
 }
 
+/// What was seen of one run.
+#[derive(Debug, Default)]
+pub struct Flight {
+    seen: Vec<(Duration, String, String)>,
+    more: usize,
+}
+
+impl Flight {
+    /// Takes what a statement did, up to the number of rows that are kept.
+    pub fn note(&mut self, trace: &Trace) {
+        for effect in &trace.effects {
+            if self.seen.len() < MOST {
+                self.seen.push((trace.took, effect.to_string(), trace.statement.clone()));
+            } else {
+                self.more += 1;
+            }
+        }
+    }
+}
+
 impl Keeper<'_> {
     /// Keeps what the statements of one run did.
-    pub async fn keep(&self, revision: &str, direction: &str, xid: &str, traces: &[Trace]) -> Result<(), Error> {
-        let effects: Vec<_> = traces
-            .iter()
-            .flat_map(|trace| trace.effects.iter().map(move |effect| (trace, effect.to_string())))
-            .collect();
-        if effects.is_empty() {
+    pub async fn keep(&self, revision: &str, direction: &str, xid: &str, flight: Flight) -> Result<(), Error> {
+        let Flight { mut seen, more } = flight;
+        if seen.is_empty() {
             return Ok(());
         }
-        let mut insert = format!(
-            "INSERT INTO {}.plugin_trace (plugin, revision, direction, xid, took, effect, statement) VALUES ",
+        if more > 0 {
+            seen.push((Duration::ZERO, format!("and {more} more"), String::new()));
+        }
+        let seconds: Vec<_> = seen.iter().map(|(took, _, _)| took.as_secs_f64()).collect();
+        let plain = |text: &String| text.replace('\0', "");
+        let did: Vec<_> = seen.iter().map(|(_, effect, _)| plain(effect)).collect();
+        let statements: Vec<_> = seen.iter().map(|(_, _, statement)| plain(statement)).collect();
+        // What a plugin wrote is never part of a statement of the host's.
+        let insert = format!(
+            "INSERT INTO {}.plugin_trace (plugin, revision, direction, xid, took, effect, statement) \
+             SELECT $1, $2, $3, $4::text::xid8, pg_catalog.make_interval(secs => took), effect, statement \
+             FROM ROWS FROM (pg_catalog.unnest($5::float8[]), pg_catalog.unnest($6::text[]), pg_catalog.unnest($7::text[])) \
+             AS did (took, effect, statement)",
             quote_identifier(self.bookkeeping)
         );
-        let run = [&self.plugin.manifest.name, revision, direction, xid].map(quote_literal).join(", ");
-        let mut row = |milliseconds: u128, effect: &str, statement: &str| {
-            let statement: String = statement.chars().filter(|c| *c != '\0').take(STATEMENT).collect();
-            let _ = write!(
-                insert,
-                "({run}, '{milliseconds} ms', {}, {}), ",
-                quote_literal(effect),
-                quote_literal(&statement)
-            );
-        };
-        for (trace, effect) in effects.iter().take(MOST) {
-            row(trace.took.as_millis(), effect, &trace.statement);
-        }
-        if let Some(more) = effects.len().checked_sub(MOST).filter(|more| *more > 0) {
-            row(0, &format!("and {more} more"), "");
-        }
-        self.host.batch("keeping what the plugin did", insert.trim_end_matches(", ")).await
+        let parameters: [(&(dyn ToSql + Sync), Type); 7] = [
+            (&self.plugin.manifest.name, Type::TEXT),
+            (&revision, Type::TEXT),
+            (&direction, Type::TEXT),
+            (&xid, Type::TEXT),
+            (&seconds, Type::FLOAT8_ARRAY),
+            (&did, Type::TEXT_ARRAY),
+            (&statements, Type::TEXT_ARRAY),
+        ];
+        self.host.query("keeping what the plugin did", &insert, &parameters).await.map(drop)
     }
 }
 

@@ -219,6 +219,17 @@ impl Keeper<'_> {
         Ok(before)
     }
 
+    /// What was noted for a dry run is taken back to how it was `before`. Its rights go with the next run, which gives its own.
+    pub async fn unregister(&self, before: &Registered) -> Result<(), sql::Error> {
+        let statement = format!(
+            "UPDATE {}.plugin SET version = $2, schema = $3, granted = 'those of a dry run' WHERE name = $1",
+            quote_identifier(self.bookkeeping)
+        );
+        let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 3] =
+            [(&before.name, Type::TEXT), (&before.version, Type::TEXT), (&before.schema, Type::TEXT)];
+        self.host.query("noting the plugin", &statement, &parameters).await.map(drop)
+    }
+
     /// What the role may have changed about itself is undone, and what it was granted is granted.
     async fn put_right(&self, names: &Names, before: Option<&Registered>) -> Result<(), Error> {
         let (role, owner) = (quote_identifier(&names.role), quote_identifier(&names.owner));

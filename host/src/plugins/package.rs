@@ -166,4 +166,4 @@ fn labelled(file: &File, name: &str) -> Arc<graph::Revision> {
 }
 
 /// A plugin of a few scripts with the largest engine has 30 MiB; it is read before anybody knows whose it is.
-pub(super) const MAX_PACKAGE: u64 = 256 * 1024 * 1024;
+pub(crate) const MAX_PACKAGE: u64 = 256 * 1024 * 1024;

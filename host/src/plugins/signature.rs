@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// A signature file has four lines.
-pub(super) const MAX_SIGNATURE: u64 = 16 * 1024;
+pub(crate) const MAX_SIGNATURE: u64 = 16 * 1024;
 
 /// What is wrong with a signature or a key.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use super::ahead::Ready;
 use super::{Error, Run, name_of};
 use crate::graph::Step;
 use crate::isolation::watch::{self, Watch};
-use crate::isolation::{Admitted, Keeper, Names, Plugin};
+use crate::isolation::{Admitted, Flight, Keeper, Names, Plugin};
 use crate::runtime::Failure;
 use crate::sql::trace::Trace;
 use crate::sql::{Begin, Connection, FinishError, Proof, Session, Transaction, Wire};
@@ -17,23 +17,19 @@ use std::time::{Duration, Instant};
 /// What the statements of one attempt did, and in which transaction.
 #[derive(Default)]
 struct Seen {
-    traces: Arc<Mutex<Vec<Trace>>>,
+    flight: Arc<Mutex<Flight>>,
     xid: RefCell<String>,
 }
 
 impl Seen {
     fn begin(&self, proof: &Proof) -> impl Fn(&Trace) + Send + Sync + 'static {
         self.xid.borrow_mut().clone_from(&proof.xid);
-        let traces = Arc::clone(&self.traces);
-        move |trace| traces.lock().expect("no holder of this lock panics").push(trace.clone())
+        let flight = Arc::clone(&self.flight);
+        move |trace| flight.lock().expect("no holder of this lock panics").note(trace)
     }
 
-    fn xid(&self) -> String {
-        self.xid.borrow().clone()
-    }
-
-    fn traces(&self) -> Vec<Trace> {
-        std::mem::take(&mut self.traces.lock().expect("no holder of this lock panics"))
+    fn flight(&self) -> Flight {
+        std::mem::take(&mut self.flight.lock().expect("no holder of this lock panics"))
     }
 }
 
@@ -72,10 +68,13 @@ impl Run<'_> {
             Err(error) => (None, Err(error)),
         };
         let tidied = self.after_step(keeper, &names, session, done.is_ok()).await;
-        let kept = keeper.keep(&step.revision, name_of(step.direction), &seen.xid(), &seen.traces()).await;
+        let xid = seen.xid.borrow().clone();
+        // That nobody can read it up later makes nothing of a revision undone.
+        if let Err(error) = keeper.keep(&step.revision, name_of(step.direction), &xid, seen.flight()).await {
+            self.watcher.note(format!("what {} has locked was not kept: {error}", step.revision));
+        }
         done?;
-        tidied?;
-        Ok(kept?)
+        tidied
     }
 
     /// Does `work` in the session behind `wire`, unless it takes more than it may.

@@ -5,7 +5,7 @@ use super::ahead::{Ahead, Ready};
 use super::plugin::watch_of;
 use super::{Done, Error, Report, Run};
 use crate::graph::Plan;
-use crate::isolation::{self, Admitted, Keeper, Names, Plugin};
+use crate::isolation::{self, Admitted, Keeper, Names, Plugin, Registered};
 use crate::runtime::Failure;
 use crate::sql::{Begin, Connection, Transaction};
 use std::time::Instant;
@@ -31,17 +31,20 @@ impl Run<'_> {
         if !self.schema_current {
             return Err(refused(isolation::Error::NoBookkeeping { plugin: name.clone() }));
         }
-        let before = isolation::registered(keeper.host, keeper.bookkeeping).await?;
+        let before = known(keeper).await?;
         let names = Names::of(keeper.host, name).await?;
-        keeper.prepare(&names).await.map_err(refused)?;
-        let admitted = keeper.admit(&names).await.map_err(refused)?;
-        let rehearsed = self.all_steps(plan, keeper, admitted, done).await;
-        keeper.tidy(&names).await?;
-        if !before.iter().any(|known| known.name == *name) {
-            let known = isolation::registered(keeper.host, keeper.bookkeeping).await?;
-            if let Some(known) = known.iter().find(|known| known.name == *name) {
-                isolation::remove(keeper.host, keeper.bookkeeping, known, true).await?;
-            }
+        let rehearsed = async {
+            keeper.prepare(&names).await.map_err(refused)?;
+            let admitted = keeper.admit(&names).await.map_err(refused)?;
+            let rehearsed = self.all_steps(plan, keeper, admitted, done).await;
+            keeper.tidy(&names).await?;
+            rehearsed
+        };
+        let rehearsed = Box::pin(rehearsed).await;
+        match (before, known(keeper).await?) {
+            (Some(before), _) => keeper.unregister(&before).await?,
+            (None, Some(now)) => isolation::remove(keeper.host, keeper.bookkeeping, &now, true).await?,
+            (None, None) => {}
         }
         rehearsed
     }
@@ -105,6 +108,12 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// What the database knows of the plugin.
+async fn known(keeper: &Keeper<'_>) -> Result<Option<Registered>, Error> {
+    let all = isolation::registered(keeper.host, keeper.bookkeeping).await?;
+    Ok(all.into_iter().find(|known| known.name == keeper.plugin.manifest.name))
 }
 
 async fn first(connection: Connection, component: &Ready) -> Result<Transaction, Error> {

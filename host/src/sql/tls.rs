@@ -162,6 +162,12 @@ fn server_name(host: &str, settings: &Settings) -> Result<ServerName<'static>, E
     }
 }
 
+/// The ciphers of every client of this process: one set. That they were chosen already is no error.
+#[cfg(feature = "oci")]
+pub(crate) fn choose_ciphers() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 fn client_config(settings: &Settings) -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let check = ServerCheck::new(trust(settings)?, settings.sslmode == SslMode::VerifyFull, &provider);

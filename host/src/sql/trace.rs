@@ -18,7 +18,7 @@ use tokio_postgres::types::Type;
 /// What one statement did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
-    /// The statement.
+    /// The statement, or its beginning.
     pub statement: String,
     /// How long it took.
     pub took: Duration,
@@ -104,6 +104,7 @@ impl fmt::Display for Effect {
         match self {
             Self::Locked(table, mode) => write!(f, "{} on {table}: blocks {}", mode.name(), mode.blocks()),
             Self::Rewrote(table) => write!(f, "rewrote {table}"),
+            Self::Read(table, 1) => write!(f, "read all of {table}, 1 row"),
             Self::Read(table, rows) => write!(f, "read all of {table}, {rows} rows"),
             Self::Constraint { table, name, valid: true } => {
                 write!(f, "constraint {name} of {table} holds from now on")
@@ -155,6 +156,9 @@ struct Inside {
     /// Name, and whether it is valid.
     constraints: BTreeSet<(String, bool)>,
 }
+
+/// Characters of a statement.
+const STATEMENT: usize = 1000;
 
 /// Objects of one transaction that are looked at; the rest goes unseen.
 const OBJECTS: i64 = 1000;
@@ -225,7 +229,10 @@ impl Transaction {
         let took = begun.elapsed();
         let Some(mut tracer) = self.tracer.take() else { return Ok(()) };
         let looked = self.look(&mut tracer, begun).await.map_err(CallError::Fatal);
-        let told = looked.map(|effects| (tracer.report)(Trace { statement: statement.to_owned(), took, effects }));
+        let told = looked.map(|effects| {
+            let statement = statement.chars().take(STATEMENT).collect();
+            (tracer.report)(Trace { statement, took, effects });
+        });
         self.tracer = Some(tracer);
         told
     }

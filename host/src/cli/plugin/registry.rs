@@ -6,7 +6,7 @@ use crate::cli::project::configuration;
 use crate::cli::{Global, block_on, output};
 use crate::config::Config;
 use crate::plugins::Package;
-use crate::plugins::registry::{self, Parcel, SCHEME, Title};
+use crate::registry::{self, Parcel, SCHEME, Title};
 use crate::versions::bundle;
 use clap::Args;
 use serde_json::json;

@@ -110,8 +110,7 @@ impl Door {
         }
         // Names of one machine need no certificate, and have none.
         let protocol = if is_loopback(host) { ClientProtocol::Http } else { ClientProtocol::Https };
-        // One process has one set of ciphers; that it has them already is no error.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        crate::sql::choose_ciphers();
         let client = Client::new(ClientConfig {
             protocol,
             connect_timeout: Some(CONNECT),
