@@ -31,6 +31,9 @@ pub const TABLE: &[Without] = &[
             ("SET ROLE to the owner of plugins", REFUSED_NOT),
             ("a deferred trigger", ROWS),
             ("a trigger that waits for COMMIT", ROWS),
+            ("RESET ROLE in a trigger that waits for COMMIT", ROWS),
+            ("a cursor that is opened inside COMMIT, and held", ROWS),
+            ("errors swallowed around RESET ROLE and a forged row", ROWS),
         ],
     },
     Without {
@@ -65,12 +68,18 @@ pub const TABLE: &[Without] = &[
             ("a ticket forged", OTHERWISE),
             ("a deferred trigger", ROWS),
             ("a trigger that waits for COMMIT", ROWS),
+            ("RESET ROLE in a trigger that waits for COMMIT", ROWS),
+            ("a cursor that is opened inside COMMIT, and held", ROWS),
+            ("errors swallowed around RESET ROLE and a forged row", ROWS),
         ],
     },
     Without {
         walls: "Path",
         what: "a recorder without a search path of its own and with plain names",
-        harm: &[("functions, operators, domains and temporary tables in the way", OTHERWISE)],
+        harm: &[
+            ("functions, operators, domains and temporary tables in the way", OTHERWISE),
+            ("a password, settings, shadows and its other sessions ended", OTHERWISE),
+        ],
     },
     Without {
         walls: "Gate",
@@ -107,7 +116,10 @@ pub const TABLE: &[Without] = &[
     Without {
         walls: "Scrub",
         what: "what the role has set for itself stays",
-        harm: &[("settings for its next session", "its settings are left")],
+        harm: &[
+            ("settings for its next session", "its settings are left"),
+            ("a password, settings, shadows and its other sessions ended", "its settings are left"),
+        ],
     },
     Without {
         walls: "Clock",
@@ -117,6 +129,7 @@ pub const TABLE: &[Without] = &[
             ("cancels swallowed", ENDLESS),
             ("sleep in COMMIT, cancels swallowed", ENDLESS),
             ("locks without number", REFUSED_NOT),
+            ("a timeout turned off, then cancels swallowed in COMMIT", ENDLESS),
         ],
     },
     Without {
@@ -127,6 +140,9 @@ pub const TABLE: &[Without] = &[
     Without {
         walls: "Confirmation",
         what: "the plugin's session is believed",
-        harm: &[("sleep in COMMIT, cancels swallowed", OTHERWISE)],
+        harm: &[
+            ("sleep in COMMIT, cancels swallowed", OTHERWISE),
+            ("a timeout turned off, then cancels swallowed in COMMIT", OTHERWISE),
+        ],
     },
 ];
