@@ -9,7 +9,8 @@
 //! 4. [`Keeper::confirm`]: the host's session sees the transaction committed and the rows there, and writes durably behind it;
 //! 5. [`Keeper::tidy`]: what the role has left on itself is taken away.
 //!
-//! No statement of the host's own session names an object that a plugin owns: it might be code.
+//! No statement of the host's own session runs or reads an object that a plugin owns: it might be code. The one that switches a
+//! trigger off names its table, and no more.
 
 mod error;
 mod flight;

@@ -45,6 +45,38 @@ fn a_dry_run_of_a_plugin_leaves_nothing() {
 }
 
 #[test]
+fn a_dry_run_keeps_what_a_removal_kept() {
+    let app = App::new();
+    let plugin = [("sql", &*sql("CREATE TABLE IF NOT EXISTS notes.a AS SELECT 7 AS id;", "DROP TABLE notes.a;"))];
+    app.with_plugin(&Manifest { request: "", ..NOTES }, &plugin);
+    assert_says(&app.upgrade("notes"), 0, &[]);
+    app.project.ok(["plugin", "remove", "notes", "--keep-data"]);
+    app.with_plugin(&Manifest { request: "", ..NOTES }, &plugin);
+    app.project.ok(["plugin", "upgrade", "notes", "--dry-run"]);
+    assert_eq!(app.project.psql("SELECT id FROM notes.a"), "7");
+}
+
+#[test]
+fn names_in_another_encoding_are_no_text() {
+    let app = App::new();
+    let first = "CREATE TABLE notes.a (id int CONSTRAINT \"na\u{ef}ve\" CHECK (id > 0));";
+    let second = "INSERT INTO notes.a VALUES (1);\nSET client_encoding = 'LATIN1';\nSELECT * FROM notes.a;";
+    app.with_plugin(&NOTES, &[("sql", &sql(first, "SELECT 1;")), ("sql", &sql(second, "SELECT 1;"))]);
+    assert_says(&app.upgrade("notes"), 13, &["it set `client_encoding`", "the database is at `notes1`"]);
+    // Where constraints are checked, nobody asks for the encoding any more.
+    let deferred = format!(
+        "{REFERS}\nCREATE FUNCTION notes.f() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN SET client_encoding = 'LATIN1'; RETURN NULL; END $f$;\n\
+         CREATE CONSTRAINT TRIGGER \"na\u{ef}ve\" AFTER INSERT ON notes.note DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION notes.f();\n\
+         INSERT INTO notes.note VALUES (1, 1);"
+    );
+    let app = App::new();
+    app.with_plugin(&NOTES, &[("sql", &sql(&deferred, "SELECT 1;"))]);
+    let output = app.upgrade("notes");
+    assert!(output.code.is_some_and(|code| code != 101), "{}", output.stderr);
+    assert!(!output.stderr.contains("panicked"), "{}", output.stderr);
+}
+
+#[test]
 fn a_dry_run_of_a_later_version_is_no_upgrade() {
     let app = App::new();
     let first = ("sql", &*sql("CREATE TABLE notes.a (id int);", "DROP TABLE notes.a;"));

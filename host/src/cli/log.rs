@@ -31,7 +31,11 @@ struct Run {
     effects: Vec<Effect>,
 }
 
-/// A statement in a line.
+fn in_a_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The beginning of a statement.
 fn shortened(statement: &str) -> String {
     const MOST: usize = 100;
     match statement.char_indices().nth(MOST) {
@@ -56,7 +60,9 @@ impl Log {
             let entries = log::read(&connection, project.schema(), revision.as_deref(), i64::from(self.limit)).await?;
             let ids: Vec<_> = entries.iter().map(|entry| entry.id).collect();
             let mut effects: HashMap<_, Vec<_>> = HashMap::new();
-            for (id, effect) in isolation::effects_of(&connection, project.schema(), &ids).await? {
+            // Whoever is not shown them need not be let at them.
+            let shown = if printer.verbose > 0 || printer.json { ids } else { Vec::new() };
+            for (id, effect) in isolation::effects_of(&connection, project.schema(), &shown).await? {
                 effects.entry(id).or_default().push(effect);
             }
             let with_effects =
@@ -79,7 +85,7 @@ impl Log {
             }
             if printer.verbose > 0 {
                 for Effect { effect, statement } in effects {
-                    let statement = statement.split_whitespace().collect::<Vec<_>>().join(" ");
+                    let [effect, statement] = [effect, statement].map(|text| in_a_line(text));
                     printer.lines([printable(&format!("    {effect} ({})", shortened(&statement)))]);
                 }
                 printer.lines([format!(

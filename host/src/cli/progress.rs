@@ -145,7 +145,7 @@ impl Watcher for Progress {
     }
 
     fn note(&self, text: String) {
-        self.line(&format!("note: {text}"));
+        self.line(&format!("note: {}", printable(&text)));
     }
 }
 

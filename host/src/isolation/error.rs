@@ -64,7 +64,7 @@ pub enum Error {
     },
     /// Code of its that would run as somebody else.
     #[error(
-        "the plugin `{plugin}` would leave the trigger `{trigger}` on {table}, which refers to a table that is not its own: before PostgreSQL 18 \
+        "the plugin `{plugin}` would leave the trigger `{trigger}` on {table}, and its tables refer to others that are not its own: before PostgreSQL 18 \
          it would run with the rights of whoever deletes there"
     )]
     Trigger {
@@ -120,7 +120,7 @@ impl Error {
                 format!("as the owner or an administrator: REVOKE CREATE ON {place} FROM PUBLIC")
             }
             Self::Trigger { plugin, .. } => format!(
-                "its publisher must do without the trigger, or without the foreign key; until then: wmigrate plugin remove {plugin}; from version 18 on it may stay"
+                "its publisher must do without AFTER triggers, or without the foreign key; until then: wmigrate plugin remove {plugin}; from version 18 on it may stay"
             ),
             Self::NoBookkeeping { .. } => "make it: wmigrate ensure_version".to_owned(),
             Self::Login { .. } => {

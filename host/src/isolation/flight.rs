@@ -88,6 +88,9 @@ impl Keeper<'_> {
 /// What was kept of these runs, by the ids of their rows in the log, in order. A run that failed has no transaction there: it is
 /// known by its time.
 pub async fn effects_of(connection: &Connection, bookkeeping: &str, runs: &[i64]) -> Result<Vec<(i64, Effect)>, Error> {
+    if runs.is_empty() {
+        return Ok(Vec::new());
+    }
     let name = quote_identifier(bookkeeping);
     let there =
         format!("SELECT pg_catalog.to_regclass({}) IS NOT NULL", quote_literal(&format!("{name}.plugin_trace")));

@@ -81,6 +81,13 @@ impl Keeper<'_> {
         self.refuse_open_places(names).await
     }
 
+    /// Whether its schema is there already.
+    pub async fn has_schema(&self) -> Result<bool, sql::Error> {
+        let statement = "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)";
+        let rows = self.host.query("looking for the schema", statement, &[(&self.plugin.schema, Type::TEXT)]).await?;
+        Ok(rows.first().is_some_and(|row| row.get(0)))
+    }
+
     async fn look(&self, names: &Names) -> Result<Found, sql::Error> {
         let statement = "SELECT CURRENT_USER::pg_catalog.text, (SELECT rolcreaterole OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = CURRENT_USER), \
              (SELECT pg_catalog.shobj_description(oid, 'pg_authid') FROM pg_catalog.pg_roles WHERE rolname = $1), \

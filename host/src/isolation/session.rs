@@ -2,6 +2,7 @@
 //! session of the host's would be no wall: RESET ROLE needs no right, and what runs inside COMMIT runs as who logged in.
 
 use super::{Error, Keeper, Names};
+use crate::sql::trace::Counts;
 use crate::sql::{Connection, Secret, Settings, Transaction, quote_identifier, quote_literal};
 use crate::walls::{Wall, stands};
 use std::fmt::Write as _;
@@ -12,6 +13,8 @@ pub struct Admitted {
     pub connection: Connection,
     /// The server's process: asked for, as a proxy may have given another number.
     pub pid: i32,
+    /// What the server has counted of earlier steps.
+    pub counts: Counts,
 }
 
 impl Keeper<'_> {
@@ -47,7 +50,7 @@ impl Keeper<'_> {
         );
         shut?;
         let pid = pid?.first().map_or(0, |row| row.get(0));
-        Ok(Admitted { connection, pid })
+        Ok(Admitted { connection, pid, counts: Counts::new() })
     }
 
     async fn open(&self, names: &Names, password: &Secret) -> Result<(), crate::sql::Error> {
@@ -67,7 +70,7 @@ impl Keeper<'_> {
     async fn admit_as_host(&self) -> Result<Admitted, Error> {
         let connection = Connection::open(self.settings).await?;
         let pid = connection.server_pid();
-        Ok(Admitted { connection, pid })
+        Ok(Admitted { connection, pid, counts: Counts::new() })
     }
 
     /// See there: in a session of the plugin's own there is nothing to be lowered.

@@ -16,13 +16,13 @@ use std::time::Duration;
 const CONNECT: Duration = Duration::from_secs(10);
 const READ: Duration = Duration::from_mins(1);
 
-/// A manifest of two layers has a thousand bytes, and is asked for before anything is known of it: it has this time to arrive.
-const MANIFEST: Duration = Duration::from_mins(1);
+/// A manifest and the words of an error have a thousand bytes, and arrive before anything is known of them: they have this time.
+const ANSWER: Duration = Duration::from_mins(1);
 
 /// Fetches a package.
 pub async fn pull(text: &str) -> Result<Parcel, Error> {
     let Door { reference, client, auth } = Door::of(text)?;
-    let asked = tokio::time::timeout(MANIFEST, client.pull_image_manifest(&reference, &auth)).await;
+    let asked = tokio::time::timeout(ANSWER, client.pull_image_manifest(&reference, &auth)).await;
     let (manifest, _) = asked.map_err(|late| registry(text, late))?.map_err(|error| registry(text, error))?;
     let package = layer(&manifest, PACKAGE).ok_or_else(|| Error::Strange {
         reference: text.to_owned(),
@@ -49,7 +49,9 @@ async fn fetch(
     if size > most {
         return Err(too_large(size));
     }
-    let stream = client.pull_blob_stream(reference, descriptor).await.map_err(|error| registry(text, error))?;
+    // By its digest alone: a descriptor may name other places to fetch from.
+    let asked = tokio::time::timeout(ANSWER, client.pull_blob_stream(reference, descriptor.digest.as_str())).await;
+    let stream = asked.map_err(|late| registry(text, late))?.map_err(|error| registry(text, error))?;
     let mut stream = stream.stream;
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     while let Some(piece) = stream.next().await {

@@ -3,7 +3,7 @@
 use super::{Error, Run};
 use crate::graph::Step;
 use crate::runtime::Event;
-use crate::sql::trace::{Trace, Tracer};
+use crate::sql::trace::{Counts, Trace, Tracer};
 use crate::sql::{Connection, Transaction};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -18,6 +18,7 @@ impl Run<'_> {
     pub(super) async fn tracer(
         &self,
         pid: i32,
+        counts: Counts,
         step: &Step,
         kept: impl Fn(&Trace) + Send + Sync + 'static,
     ) -> Option<Tracer> {
@@ -36,7 +37,7 @@ impl Run<'_> {
                 events(Event::Trace(trace));
             }
         };
-        Some(Tracer::new(Arc::clone(observer), pid, Arc::new(report)))
+        Some(Tracer::new(Arc::clone(observer), pid, counts, Arc::new(report)))
     }
 
     /// For how long a step has kept others out, which is until now.

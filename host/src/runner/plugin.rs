@@ -6,7 +6,7 @@ use crate::graph::Step;
 use crate::isolation::watch::{self, Watch};
 use crate::isolation::{Admitted, Flight, Keeper, Names, Plugin};
 use crate::runtime::Failure;
-use crate::sql::trace::Trace;
+use crate::sql::trace::{Trace, Tracer};
 use crate::sql::{Begin, Connection, FinishError, Proof, Session, Transaction, Wire};
 use crate::state::record;
 use std::cell::{Cell, RefCell};
@@ -67,14 +67,10 @@ impl Run<'_> {
             Ok(session) => (session, Ok(())),
             Err(error) => (None, Err(error)),
         };
-        let tidied = self.after_step(keeper, &names, session, done.is_ok()).await;
-        let xid = seen.xid.borrow().clone();
-        // That nobody can read it up later makes nothing of a revision undone.
-        if let Err(error) = keeper.keep(&step.revision, name_of(step.direction), &xid, seen.flight()).await {
-            self.watcher.note(format!("what {} has locked was not kept: {error}", step.revision));
-        }
-        done?;
-        tidied
+        self.options.interrupt.settled().await;
+        self.settle_affairs(keeper, &step, &seen).await;
+        self.after_step(keeper, &names, session, done.is_ok()).await;
+        done
     }
 
     /// Does `work` in the session behind `wire`, unless it takes more than it may.
@@ -115,12 +111,12 @@ impl Run<'_> {
         admitted: Admitted,
         seen: &Seen,
     ) -> Result<Option<Admitted>, Error> {
-        let Admitted { connection, pid } = admitted;
+        let Admitted { connection, pid, counts } = admitted;
         let begun = Instant::now();
         let begin = Begin { timed: component.code.timed(), ..component.begin() };
         let mut transaction = Transaction::begin(connection, &begin).await.map_err(|(_, error)| Error::Sql(error))?;
         keeper.lower(&mut transaction, names).await?;
-        if let Some(tracer) = self.tracer(pid, &component.step, seen.begin(transaction.proof())).await {
+        if let Some(tracer) = self.tracer(pid, counts, &component.step, seen.begin(transaction.proof())).await {
             transaction.trace(tracer);
         }
         let (transaction, outcome, spent) = self.run_export(component, transaction).await;
@@ -142,15 +138,13 @@ impl Run<'_> {
         let settled = keeper.settle(transaction).await;
         let transaction =
             settled.map_err(|error| Error::of_finish(&component.step, error, Some(&component.granted())))?;
-        let transaction = keeper.without_triggers(transaction).await.map_err(|cause| Error::Isolation {
-            revision: component.step.revision.clone(),
-            ran: true,
-            cause: Box::new(cause),
-        })?;
+        let transaction =
+            keeper.without_triggers(transaction).await.map_err(|cause| Error::refused_late(component, cause))?;
+        let counts = transaction.tracer().map(Tracer::counts).unwrap_or_default();
         match keeper.record(transaction, pid, &names.role, &done).await {
             Ok((proof, connection)) => {
                 self.confirmed(component, keeper, &proof).await?;
-                Ok(Some(Admitted { connection, pid }))
+                Ok(Some(Admitted { connection, pid, counts }))
             }
             // The connection is gone; what became of the transaction can be asked for.
             Err(FinishError::Unknown(proof, cause)) => match keeper.confirm(&component.step.revision, &proof).await {
@@ -164,19 +158,31 @@ impl Run<'_> {
 
     /// The session said that it committed: so may one that was taken for a ride.
     async fn confirmed(&self, component: &Ready, keeper: &Keeper<'_>, proof: &Proof) -> Result<(), Error> {
-        match keeper.confirm(&component.step.revision, proof).await? {
-            Some(true) => {
-                for trigger in keeper.disarm().await? {
-                    let revision = &component.step.revision;
+        let revision = component.step.revision.clone();
+        match keeper.confirm(&revision, proof).await {
+            Ok(Some(true)) => Ok(()),
+            Ok(Some(false) | None) => Err(Error::Doubt { revision, doubt: record::Doubt::Transaction }),
+            // It may well be committed, and may not be on the disk.
+            Err(cause) => Err(Error::Unknown { revision, proof: proof.clone(), cause }),
+        }
+    }
+
+    /// What is left to do once a step has ended, however it did. Nothing of it makes a revision undone.
+    async fn settle_affairs(&self, keeper: &Keeper<'_>, step: &Step, seen: &Seen) {
+        let revision = &step.revision;
+        match keeper.disarm().await {
+            Ok(triggers) => {
+                for trigger in triggers {
                     self.watcher.note(format!(
                         "{revision} made the trigger {trigger} inside its COMMIT, where it could not be refused: it is switched off"
                     ));
                 }
-                Ok(())
             }
-            Some(false) | None => {
-                Err(Error::Doubt { revision: component.step.revision.clone(), doubt: record::Doubt::Transaction })
-            }
+            Err(error) => self.watcher.note(format!("whether {revision} left triggers was not seen: {error}")),
+        }
+        let xid = seen.xid.borrow().clone();
+        if let Err(error) = keeper.keep(revision, name_of(step.direction), &xid, seen.flight()).await {
+            self.watcher.note(format!("what {revision} has locked was not kept: {error}"));
         }
     }
 }
@@ -198,6 +204,11 @@ fn silence(component: &Ready, plugin: &Plugin) -> Duration {
 }
 
 impl Error {
+    /// A refusal after it had run.
+    pub(super) fn refused_late(component: &Ready, cause: crate::isolation::Error) -> Self {
+        Self::Isolation { revision: component.step.revision.clone(), ran: true, cause: Box::new(cause) }
+    }
+
     fn of_isolation(component: &Ready, cause: crate::isolation::Error) -> Self {
         Self::Isolation { revision: component.step.revision.clone(), ran: false, cause: Box::new(cause) }
     }

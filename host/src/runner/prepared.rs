@@ -6,6 +6,7 @@
 use super::{Error, Run};
 use crate::graph::Plan;
 use crate::isolation::{Admitted, Keeper, Names};
+use crate::sql::Connection;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -52,39 +53,55 @@ impl Run<'_> {
             self.prepared.0.borrow_mut().entry(plugin.clone()).or_default().names = Some(names.clone());
             names
         };
-        // Whatever the step before has left in it is gone, or the session is.
-        if let Some(session) = session
-            && session.connection.batch("resetting the session", "DISCARD ALL").await.is_ok()
-        {
+        if let Some(session) = session {
             return Ok((names, session));
         }
         let admitted = keeper.admit(&names).await.map_err(&refused)?;
         Ok((names, admitted))
     }
 
-    /// After a step, with the session that it was done in where that is of further use. What the role has left on itself is taken away before its next login, and
-    /// at the end: a session that goes on meets nothing of it.
-    pub(super) async fn after_step(
-        &self,
-        keeper: &Keeper<'_>,
-        names: &Names,
-        session: Option<Admitted>,
-        done: bool,
-    ) -> Result<(), Error> {
+    /// After a step, with the session that it was done in where that is of further use: what it has left there is gone now, or the
+    /// session is. What the role has left on itself is taken away before its next login, and at the end.
+    pub(super) async fn after_step(&self, keeper: &Keeper<'_>, names: &Names, session: Option<Admitted>, done: bool) {
         let plugin = &keeper.plugin.manifest.name;
-        {
+        let goes_on = {
             let mut roles = self.prepared.0.borrow_mut();
             let role = roles.entry(plugin.clone()).or_default();
             role.steps -= usize::from(done).min(role.steps);
-            role.session = session.filter(|_| role.steps > 0);
-            if role.session.is_some() {
-                return Ok(());
-            }
+            role.steps > 0
+        };
+        if let Some(session) = session.filter(|_| goes_on)
+            && session.connection.batch("resetting the session", "DISCARD ALL").await.is_ok()
+        {
+            self.prepared.0.borrow_mut().entry(plugin.clone()).or_default().session = Some(session);
+            return;
         }
-        let tidied = keeper.tidy(names).await;
-        if tidied.is_err() {
+        self.tidied(keeper, names).await;
+    }
+
+    /// Behind the last step, whichever that was: sessions that were to go on are ended.
+    pub(super) async fn farewell(&self, host: &Connection) {
+        let waiting: Vec<_> = {
+            let mut roles = self.prepared.0.borrow_mut();
+            let left = roles.iter_mut().filter_map(|(plugin, role)| {
+                role.session.take()?;
+                Some((plugin.clone(), role.names.clone()?))
+            });
+            left.collect()
+        };
+        for (plugin, names) in waiting {
+            let Some(plugin) = self.plugins.get(&plugin) else { continue };
+            let keeper = Keeper { host, settings: self.settings, bookkeeping: &self.options.schema, plugin };
+            self.tidied(&keeper, &names).await;
+        }
+    }
+
+    /// What stays of an earlier run is taken away by the next one too, before anything of the plugin's runs.
+    async fn tidied(&self, keeper: &Keeper<'_>, names: &Names) {
+        let plugin = &keeper.plugin.manifest.name;
+        if let Err(error) = keeper.tidy(names).await {
             self.prepared.0.borrow_mut().remove(plugin);
+            self.watcher.note(format!("what the role of `{plugin}` has set for itself is not reset yet: {error}"));
         }
-        Ok(tidied?)
     }
 }

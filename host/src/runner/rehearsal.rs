@@ -7,6 +7,7 @@ use super::{Done, Error, Report, Run};
 use crate::graph::Plan;
 use crate::isolation::{self, Admitted, Keeper, Names, Plugin, Registered};
 use crate::runtime::Failure;
+use crate::sql::trace::Counts;
 use crate::sql::{Begin, Connection, Transaction};
 use std::time::Instant;
 
@@ -33,18 +34,16 @@ impl Run<'_> {
         }
         let before = known(keeper).await?;
         let names = Names::of(keeper.host, name).await?;
+        let had_schema = keeper.has_schema().await?;
         let rehearsed = async {
             keeper.prepare(&names).await.map_err(refused)?;
             let admitted = keeper.admit(&names).await.map_err(refused)?;
-            let rehearsed = self.all_steps(plan, keeper, admitted, done).await;
-            keeper.tidy(&names).await?;
-            rehearsed
+            self.all_steps(plan, keeper, admitted, done).await
         };
         let rehearsed = Box::pin(rehearsed).await;
-        match (before, known(keeper).await?) {
-            (Some(before), _) => keeper.unregister(&before).await?,
-            (None, Some(now)) => isolation::remove(keeper.host, keeper.bookkeeping, &now, true).await?,
-            (None, None) => {}
+        self.options.interrupt.settled().await;
+        if let Err(error) = forget(keeper, &names, before, had_schema).await {
+            self.watcher.note(format!("what the dry run of `{name}` has made was not all taken away: {error}"));
         }
         rehearsed
     }
@@ -56,7 +55,7 @@ impl Run<'_> {
         admitted: Admitted,
         done: &mut Vec<Done>,
     ) -> Result<(), Error> {
-        let Admitted { connection, pid } = admitted;
+        let Admitted { connection, pid, .. } = admitted;
         let wire = connection.wire();
         let mut ahead = Ahead::new(self, plan);
         let mut transaction = None;
@@ -72,7 +71,7 @@ impl Run<'_> {
                     (None, Some(connection)) => first(connection, &component).await?,
                     (None, None) => unreachable!("what failed ends the loop"),
                 };
-                self.rehearse_step(&mut component, transaction, pid).await
+                self.rehearse_step(&mut component, keeper, transaction, pid).await
             });
             transaction = Some(self.watched(step, keeper, &wire, &watch, work).await?);
             let took = begun.elapsed();
@@ -88,10 +87,11 @@ impl Run<'_> {
     async fn rehearse_step(
         &self,
         component: &mut Ready,
+        keeper: &Keeper<'_>,
         mut transaction: Transaction,
         pid: i32,
     ) -> Result<Transaction, Error> {
-        if let Some(tracer) = self.tracer(pid, &component.step, |_| {}).await {
+        if let Some(tracer) = self.tracer(pid, Counts::new(), &component.step, |_| {}).await {
             transaction.trace(tracer);
         }
         let (mut transaction, outcome, _) = self.run_export(component, transaction).await;
@@ -101,13 +101,27 @@ impl Run<'_> {
         };
         self.tell_held(&component.step, &transaction);
         match settled {
-            Ok(()) => Ok(transaction),
+            Ok(()) => keeper.without_triggers(transaction).await.map_err(|cause| Error::refused_late(component, cause)),
             Err(failure) => {
                 let error = Error::failed(&component.step, failure, Some(&component.granted()));
                 Err(error.after(transaction.last_error()))
             }
         }
     }
+}
+
+/// Leaves the plugin as it was `before`. Data that an earlier removal kept stays.
+async fn forget(keeper: &Keeper<'_>, names: &Names, before: Option<Registered>, had_schema: bool) -> Result<(), Error> {
+    let now = known(keeper).await?;
+    if now.is_some() {
+        keeper.tidy(names).await?;
+    }
+    match (before, now) {
+        (Some(before), _) => keeper.unregister(&before).await?,
+        (None, Some(now)) => isolation::remove(keeper.host, keeper.bookkeeping, &now, !had_schema).await?,
+        (None, None) => {}
+    }
+    Ok(())
 }
 
 /// What the database knows of the plugin.

@@ -4,6 +4,7 @@ use super::ahead::{Ahead, Ready};
 use super::observer::pid_of;
 use super::{Done, Error, Report, Retries, Run};
 use crate::graph::Plan;
+use crate::sql::trace::Counts;
 use crate::sql::{Begin, Connection, Session, Transaction};
 use crate::state::schema;
 use std::time::{Duration, Instant};
@@ -119,7 +120,7 @@ impl Run<'_> {
             Ok(pid) => pid,
             Err(error) => return Err((self.undo(transaction).await, error)),
         };
-        if let Some(tracer) = self.tracer(pid, &component.step, |_| {}).await {
+        if let Some(tracer) = self.tracer(pid, Counts::new(), &component.step, |_| {}).await {
             transaction.trace(tracer);
         }
         Ok(transaction)

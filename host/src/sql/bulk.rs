@@ -126,9 +126,12 @@ impl Connection {
                 pairs.join(",")
             );
             let (_, rows) = self.raw_rows(&statement).await?;
+            // In a session whose encoding was changed a name may be no text.
+            let no_text = |error| CallError::Fatal(from_driver("naming types", &error));
             for row in rows {
-                let is_text = row.get::<_, Option<bool>>(3).unwrap_or(false);
-                self.types.insert((row.get(0), row.get(1)), (row.get(2), is_text));
+                let is_text = row.try_get::<_, Option<bool>>(3).map_err(no_text)?.unwrap_or(false);
+                let name = row.try_get(2).map_err(no_text)?;
+                self.types.insert((row.get(0), row.get(1)), (name, is_text));
             }
         }
         let mut columns = Vec::with_capacity(described.len());

@@ -6,13 +6,14 @@
 //! there depends on no setting of the session.
 
 use super::connection::Connection;
-use super::error::Error;
+use super::error::{Error, from_driver};
 use super::guest::CallError;
 use super::transaction::Transaction;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 /// What one statement did.
@@ -46,6 +47,8 @@ pub enum Effect {
     },
     /// It dropped it.
     Dropped(String),
+    /// Nobody can tell any more: the session that looked is gone.
+    Unseen,
 }
 
 /// A lock that keeps somebody out, weakest first. The others only keep out those.
@@ -113,6 +116,7 @@ impl fmt::Display for Effect {
                 write!(f, "constraint {name} of {table} is there, not valid yet")
             }
             Self::Dropped(table) => write!(f, "dropped {table}"),
+            Self::Unseen => f.write_str("locks are not looked at any more: the session that did is gone"),
         }
     }
 }
@@ -137,7 +141,11 @@ pub struct Tracer {
     pid: i32,
     report: Report,
     known: BTreeMap<u32, Object>,
+    before: Counts,
 }
+
+/// Scans of tables, and rows that these gave, as the server counts them.
+pub type Counts = BTreeMap<u32, (i64, i64)>;
 
 /// What is known of an object that the transaction has locked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,14 +168,29 @@ struct Inside {
 /// Characters of a statement.
 const STATEMENT: usize = 1000;
 
+impl Inside {
+    /// With the counts of before the transaction; the server may have begun anew since.
+    fn counted_from(self, before: Option<(i64, i64)>) -> Self {
+        let (scans, rows) = before.unwrap_or_default();
+        Self { scans, rows, ..self }
+    }
+}
+
 /// Objects of one transaction that are looked at; the rest goes unseen.
 const OBJECTS: i64 = 1000;
 
 impl Tracer {
-    /// `observer` is another session than that of `pid`.
+    /// `observer` is another session than that of `pid`, whose counts were these before: the server adds transactions up for a while.
     #[must_use]
-    pub fn new(observer: Arc<Connection>, pid: i32, report: Report) -> Self {
-        Self { observer, pid, report, known: BTreeMap::new() }
+    pub fn new(observer: Arc<Connection>, pid: i32, before: Counts, report: Report) -> Self {
+        Self { observer, pid, report, known: BTreeMap::new(), before }
+    }
+
+    /// What the server has counted.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let inside = self.known.iter().filter_map(|(oid, object)| Some((*oid, object.inside.as_ref()?)));
+        inside.map(|(oid, inside)| (oid, (inside.scans, inside.rows))).collect()
     }
 
     /// The locks that are held now and keep others from reading or writing.
@@ -183,7 +206,7 @@ impl Tracer {
     /// What is locked, as the observer sees it: with the files and constraints of before the transaction.
     async fn locked(&self) -> Result<BTreeMap<u32, Object>, Error> {
         let statement = "SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.array_agg(DISTINCT l.mode), c.relfilenode, \
-             ARRAY(SELECT pg_catalog.concat(k.convalidated, ' ', k.conname) FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid) \
+             ARRAY(SELECT pg_catalog.concat(k.convalidated, ' ', k.conname) FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid ORDER BY k.oid LIMIT 100) \
              FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              WHERE l.pid = $1 AND l.locktype = 'relation' AND l.granted AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
              AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
@@ -192,20 +215,14 @@ impl Tracer {
             [(&self.pid, Type::INT4), (&OBJECTS, Type::INT8)];
         let rows = self.observer.query("looking at locks", statement, &parameters).await?;
         let now = Instant::now();
-        Ok(rows
-            .iter()
-            .map(|row| {
-                let mode = row.get::<_, Vec<&str>>(2).into_iter().filter_map(Mode::of).max();
-                let inside = Inside {
-                    file: row.get(3),
-                    scans: 0,
-                    rows: 0,
-                    constraints: constraints(&row.get::<_, Vec<&str>>(4)),
-                };
-                let object = Object { name: row.get(1), lock: mode.map(|mode| (mode, now)), inside: Some(inside) };
-                (row.get(0), object)
-            })
-            .collect())
+        let object = |row: &Row| -> Result<_, tokio_postgres::Error> {
+            let mode = row.try_get::<_, Vec<&str>>(2)?.into_iter().filter_map(Mode::of).max();
+            let constraints = constraints(&row.try_get::<_, Vec<&str>>(4)?);
+            let inside = Inside { file: row.try_get(3)?, scans: 0, rows: 0, constraints };
+            let object = Object { name: row.try_get(1)?, lock: mode.map(|mode| (mode, now)), inside: Some(inside) };
+            Ok((row.try_get(0)?, object))
+        };
+        rows.iter().map(object).collect::<Result<_, _>>().map_err(|error| from_driver("looking at locks", &error))
     }
 }
 
@@ -228,22 +245,35 @@ impl Transaction {
     pub(super) async fn traced(&mut self, statement: &str, begun: Instant) -> Result<(), CallError> {
         let took = begun.elapsed();
         let Some(mut tracer) = self.tracer.take() else { return Ok(()) };
+        if !self.speaks_utf8() {
+            // That ends the run; names may be no text now.
+            return Ok(());
+        }
         let looked = self.look(&mut tracer, begun).await.map_err(CallError::Fatal);
-        let told = looked.map(|effects| {
-            let statement = statement.chars().take(STATEMENT).collect();
-            (tracer.report)(Trace { statement, took, effects });
-        });
-        self.tracer = Some(tracer);
-        told
+        let statement = statement.chars().take(STATEMENT).collect();
+        match looked {
+            Ok(Some(effects)) => {
+                (tracer.report)(Trace { statement, took, effects });
+                self.tracer = Some(tracer);
+                Ok(())
+            }
+            // Whoever looks on is no part of the work.
+            Ok(None) => {
+                (tracer.report)(Trace { statement, took, effects: vec![Effect::Unseen] });
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 
-    async fn look(&self, tracer: &mut Tracer, begun: Instant) -> Result<Vec<Effect>, Error> {
-        let mut now = tracer.locked().await?;
+    /// None: the observer is gone.
+    async fn look(&self, tracer: &mut Tracer, begun: Instant) -> Result<Option<Vec<Effect>>, Error> {
+        let Ok(mut now) = tracer.locked().await else { return Ok(None) };
         let oids: Vec<u32> = now.keys().copied().collect();
         let mut inside = if oids.is_empty() { BTreeMap::new() } else { self.inside(&oids).await? };
         let mut effects = Vec::new();
         for (oid, object) in &mut now {
-            let committed = object.inside.take();
+            let committed = object.inside.take().map(|inside| inside.counted_from(tracer.before.get(oid).copied()));
             object.inside = inside.remove(oid);
             let before = tracer.known.get(oid);
             object.lock = match (object.lock, before.and_then(|before| before.lock)) {
@@ -256,24 +286,24 @@ impl Transaction {
             effects.extend(effects_on(object, before.and_then(|before| before.lock), seen));
         }
         tracer.known = now;
-        Ok(effects)
+        Ok(Some(effects))
     }
 
     /// What the transaction itself sees of these objects.
     async fn inside(&self, oids: &[u32]) -> Result<BTreeMap<u32, Inside>, Error> {
         let statement = "SELECT c.oid, c.relfilenode, pg_catalog.pg_stat_get_xact_numscans(c.oid), pg_catalog.pg_stat_get_xact_tuples_returned(c.oid), \
              ARRAY(SELECT pg_catalog.concat(k.convalidated, ' ', k.conname) FROM pg_catalog.pg_constraint k \
-                 WHERE k.conrelid OPERATOR(pg_catalog.=) c.oid) \
+                 WHERE k.conrelid OPERATOR(pg_catalog.=) c.oid ORDER BY k.oid LIMIT 100) \
              FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) ANY ($1)";
         let rows =
             self.connection.query("looking at what a statement did", statement, &[(&oids, Type::OID_ARRAY)]).await?;
-        Ok(rows
-            .iter()
-            .map(|row| {
-                let constraints = constraints(&row.get::<_, Vec<&str>>(4));
-                (row.get(0), Inside { file: row.get(1), scans: row.get(2), rows: row.get(3), constraints })
-            })
-            .collect())
+        let inside = |row: &Row| -> Result<_, tokio_postgres::Error> {
+            let constraints = constraints(&row.try_get::<_, Vec<&str>>(4)?);
+            let inside = Inside { file: row.try_get(1)?, scans: row.try_get(2)?, rows: row.try_get(3)?, constraints };
+            Ok((row.try_get(0)?, inside))
+        };
+        let failed = |error| from_driver("looking at what a statement did", &error);
+        rows.iter().map(inside).collect::<Result<_, _>>().map_err(failed)
     }
 }
 
@@ -294,7 +324,7 @@ fn effects_on(object: &Object, lock: Option<(Mode, Instant)>, seen: Option<&Insi
             if now.file != before.file {
                 effects.push(Effect::Rewrote(name()));
             } else if now.scans > before.scans && mode.is_some() {
-                effects.push(Effect::Read(name(), now.rows - before.rows));
+                effects.push(Effect::Read(name(), (now.rows - before.rows).max(0)));
             }
             for (constraint, valid) in now.constraints.difference(&before.constraints) {
                 effects.push(Effect::Constraint { table: name(), name: constraint.clone(), valid: *valid });

@@ -122,14 +122,15 @@ impl Fetched {
     }
 
     fn refuse_another(&self, parcel: &Parcel) -> Result<(), CliError> {
-        match std::fs::read(&self.path) {
-            Ok(there) if there != parcel.package => {
-                let message = format!("`{}` is there, and is another package", self.path.display());
-                Err(CliError::new(Code::Failed, "plugin", message)
-                    .hint("nothing was written; look at both, and move that one away or fetch to another file: wmigrate plugin pull REFERENCE -o FILE"))
-            }
-            Ok(_) | Err(_) => Ok(()),
+        let differs = |path: &Path, bytes: &[u8]| std::fs::read(path).is_ok_and(|there| there != bytes);
+        let other = differs(&self.path, &parcel.package)
+            || parcel.signature.as_ref().is_some_and(|signature| differs(&signature_of(&self.path), signature));
+        if !other {
+            return Ok(());
         }
+        let message = format!("`{}` is there, and is another package, or signed otherwise", self.path.display());
+        Err(CliError::new(Code::Failed, "plugin", message)
+            .hint("nothing was written; look at both, and move that one away or fetch to another file: wmigrate plugin pull REFERENCE -o FILE"))
     }
 
     fn write(&mut self, parcel: &Parcel) -> Result<(), CliError> {
