@@ -142,6 +142,47 @@ fn a_revision_that_fails_leaves_nothing() {
 }
 
 #[test]
+fn another_operator_goes_on() {
+    let mut app = App::new();
+    let second = sql("CREATE TABLE notes.second AS SELECT current_user::text AS who;", "SELECT 1;");
+    app.with_plugin(&NOTES, &[("sql", &sql(UP, "DROP TABLE notes.note;")), ("sql", &second)]);
+    assert_says(&app.project.wmigrate(["plugin", "upgrade", "notes", "+1"]), 0, &[]);
+    let (admin, other) = (app.admin.clone(), format!("other_{}", app.admin));
+    let url = app.project.database.as_ref().unwrap().url_as(&other);
+    // One who was given what the tables need, and from version 16 on does not have the roles by that.
+    app.project.psql(&format!(
+        "CREATE ROLE {other} LOGIN CREATEROLE; GRANT USAGE, CREATE ON SCHEMA wmigrate TO {other}; \
+         GRANT ALL ON ALL TABLES IN SCHEMA wmigrate TO {other}; GRANT ALL ON SCHEMA public TO {other}; GRANT SELECT ON author TO {other}"
+    ));
+    let owned = app.project.psql("SELECT current_setting('server_version_num')::int >= 160000") == "t";
+    app.project.set("DATABASE_URL", &url);
+    if owned {
+        assert_says(
+            &app.upgrade("notes"),
+            14,
+            &["may not change wm_", "_owner and wm_", "which another operator's has made", "WITH ADMIN OPTION"],
+        );
+        // One of the first operator's own group.
+        app.project.psql(&format!("GRANT {admin} TO {other}"));
+    }
+    assert_says(&app.upgrade("notes"), 0, &["Running upgrade notes1 -> notes2, a step"]);
+    assert!(app.project.psql("SELECT who FROM notes.second").ends_with("_p_notes"));
+}
+
+#[test]
+fn an_administrator_gives_a_plugin_no_more() {
+    let mut app = App::new();
+    let url = app.project.url().to_owned();
+    app.project.set("DATABASE_URL", &url);
+    let escape = sql("RESET ROLE;\nSELECT secret FROM public.author;", "SELECT 1;");
+    app.with_plugin(&NOTES, &[("sql", &sql(UP, "DROP TABLE notes.note;")), ("sql", &escape)]);
+    let output = app.upgrade("notes");
+    assert_says(&output, 1, &["42501", "the database is at `notes1`"]);
+    assert_eq!(app.project.psql("SELECT text FROM notes.note"), "Ada");
+    app.project.ok(["plugin", "remove", "notes", "--yes"]);
+}
+
+#[test]
 fn two_signals_end_a_statement_of_a_plugin() {
     let app = App::new();
     app.with_plugin(&NOTES, &[("sql", &sql("CREATE TABLE notes.a (id int);\nSELECT pg_sleep(600);", "SELECT 1;"))]);

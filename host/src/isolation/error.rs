@@ -18,6 +18,16 @@ pub enum Error {
         /// Whose session it is.
         user: String,
     },
+    /// Another operator made the roles.
+    #[error("the plugin `{plugin}` is not run: the role `{user}` may not change {}, which another operator's has made", .roles.join(" and "))]
+    Withheld {
+        /// The plugin.
+        plugin: String,
+        /// Whose session it is.
+        user: String,
+        /// The roles.
+        roles: Vec<String>,
+    },
     /// A role of that name is somebody's.
     #[error("the plugin `{plugin}` is not run: the role `{role}` exists, and wmigrate did not make it")]
     ForeignRole {
@@ -102,6 +112,14 @@ impl Error {
             Self::Sql(_) => return None,
             Self::NoCreateRole { user, .. } => {
                 format!("as an administrator: ALTER ROLE {} CREATEROLE", sql::quote_identifier(user))
+            }
+            Self::Withheld { user, roles, .. } => {
+                let roles: Vec<_> = roles.iter().map(|role| sql::quote_identifier(role)).collect();
+                format!(
+                    "as the one who has, or an administrator: GRANT {} TO {} WITH ADMIN OPTION",
+                    roles.join(", "),
+                    sql::quote_identifier(user)
+                )
             }
             Self::ForeignRole { role, .. } => format!(
                 "look at what it is for; if nothing needs it: DROP OWNED BY {0}; DROP ROLE {0}",

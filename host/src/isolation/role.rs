@@ -12,6 +12,9 @@ const ROLE: &str = "wmigrate: role of the plugin ";
 const OWNER: &str = "wmigrate: owns the schemas of plugins";
 const SCHEMA: &str = "wmigrate: schema of the plugin ";
 
+/// The first version in which CREATEROLE alone changes nobody else's roles.
+const BY_GRANT: u32 = 160_000;
+
 /// What the database knows of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registered {
@@ -61,6 +64,10 @@ struct Found {
     has_role: bool,
     has_schema: bool,
     recorder: bool,
+    /// Of these two roles, those that we made and this operator's role may not change.
+    withheld: Vec<String>,
+    /// Whether it can be the owner.
+    may_be_owner: bool,
 }
 
 impl Keeper<'_> {
@@ -72,8 +79,15 @@ impl Keeper<'_> {
         if !found.may_create_roles {
             return Err(Error::NoCreateRole { plugin: plugin.clone(), user: found.user });
         }
+        // From version 16 on CREATEROLE is about the roles that one has made, or was given.
+        if self.host.server_version() >= BY_GRANT && !found.withheld.is_empty() {
+            return Err(Error::Withheld { plugin: plugin.clone(), user: found.user, roles: found.withheld });
+        }
         if !found.has_owner || !found.recorder {
             self.make_recorder(names, &found).await?;
+        } else if !found.may_be_owner {
+            let join = format!("GRANT {} TO CURRENT_USER", quote_identifier(&names.owner));
+            self.host.batch("joining the owner of plugins", &join).await?;
         }
         self.make_own(names, &found).await?;
         let before = self.register().await?;
@@ -95,7 +109,12 @@ impl Keeper<'_> {
              (SELECT pg_catalog.obj_description(oid, 'pg_namespace') FROM pg_catalog.pg_namespace WHERE nspname = $3), \
              EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1), EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $2), \
              EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $3), \
-             pg_catalog.to_regprocedure($4) IS NOT NULL AND pg_catalog.to_regclass($5) IS NOT NULL";
+             pg_catalog.to_regprocedure($4) IS NOT NULL AND pg_catalog.to_regclass($5) IS NOT NULL, \
+             ARRAY(SELECT rolname::pg_catalog.text FROM pg_catalog.pg_roles WHERE rolname IN ($1, $2) \
+                 AND pg_catalog.shobj_description(oid, 'pg_authid') LIKE 'wmigrate: %' \
+                 AND NOT pg_catalog.pg_has_role(oid, 'USAGE WITH ADMIN OPTION') ORDER BY 1), \
+             EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1 AND pg_catalog.pg_has_role(oid, $6))";
+        let privilege = if self.host.server_version() >= BY_GRANT { "SET" } else { "MEMBER" };
         let recorder = format!("{}.record_plugin(pg_catalog.bytea)", quote_identifier(self.bookkeeping));
         let trace = format!("{}.plugin_trace", quote_identifier(self.bookkeeping));
         let rows = self
@@ -109,6 +128,7 @@ impl Keeper<'_> {
                     (&self.plugin.schema, Type::TEXT),
                     (&recorder, Type::TEXT),
                     (&trace, Type::TEXT),
+                    (&privilege, Type::TEXT),
                 ],
             )
             .await?;
@@ -123,6 +143,8 @@ impl Keeper<'_> {
             has_role: row.get(6),
             has_schema: row.get(7),
             recorder: row.get(8),
+            withheld: row.get(9),
+            may_be_owner: row.get(10),
         })
     }
 
