@@ -154,8 +154,17 @@ fn a_dry_run_shows_each_statement_and_changes_nothing() {
          out DROP TABLE shop;
          out DROP TABLE blog;
          err Running downgrade 5e00 -> 3c00, 4d00, join shop and blog
+         err   5e00: ACCESS EXCLUSIVE on public.joined: blocks reads and writes
+         err   5e00: dropped public.joined
+         err   5e00: public.joined: reads and writes blocked for [DURATION]
          err Running downgrade 3c00 -> 2b00, create shop
+         err   3c00: ACCESS EXCLUSIVE on public.shop: blocks reads and writes
+         err   3c00: dropped public.shop
+         err   3c00: public.shop: reads and writes blocked for [DURATION]
          err Running downgrade 4d00 -> 2b00, create blog
+         err   4d00: ACCESS EXCLUSIVE on public.blog: blocks reads and writes
+         err   4d00: dropped public.blog
+         err   4d00: public.blog: reads and writes blocked for [DURATION]
          err dry run: 3 revisions rolled back, nothing was changed
          $ wmigrate downgrade 5e00 --dry-run
          exit 0",

@@ -142,6 +142,7 @@ pub struct Tracer {
     report: Report,
     known: BTreeMap<u32, Object>,
     before: Counts,
+    begun: Instant,
 }
 
 /// Scans of tables, and rows that these gave, as the server counts them.
@@ -183,7 +184,7 @@ impl Tracer {
     /// `observer` is another session than that of `pid`, whose counts were these before: the server adds transactions up for a while.
     #[must_use]
     pub fn new(observer: Arc<Connection>, pid: i32, before: Counts, report: Report) -> Self {
-        Self { observer, pid, report, known: BTreeMap::new(), before }
+        Self { observer, pid, report, known: BTreeMap::new(), before, begun: Instant::now() }
     }
 
     /// What the server has counted.
@@ -193,11 +194,11 @@ impl Tracer {
         inside.map(|(oid, inside)| (oid, (inside.scans, inside.rows))).collect()
     }
 
-    /// The locks that are held now and keep others from reading or writing.
+    /// The locks that were taken since it looks, are held now, and keep others from reading or writing.
     #[must_use]
     pub fn held(&self) -> Vec<Held> {
         let held = self.known.values().filter_map(|object| {
-            let (mode, since) = object.lock.filter(|(mode, _)| *mode >= Mode::Share)?;
+            let (mode, since) = object.lock.filter(|(mode, since)| *mode >= Mode::Share && *since >= self.begun)?;
             Some(Held { table: object.name.clone(), mode, time: since.elapsed() })
         });
         held.collect()
