@@ -531,8 +531,9 @@ fn document() -> String {
     }
     text.push_str(
         "\n## Without one of the walls\n\nThe same attempts against a program that lacks one of its walls: a build for tests alone (`host/src/walls.rs`, \
-         `tests/plugins/weakened.rs`). What is not named ends as above. One wall is missing from the table, as nothing comes in where it alone is \
-         taken away: start-up options, which go before what a role has set for itself, stand behind the reset of those settings.\n",
+         `tests/plugins/weakened.rs`). What is not named ends as above. Two are missing from \
+         the tables: start-up options, which go before what a role has set for itself, stand behind the reset of those settings, and nothing comes in where \
+         they alone are taken away; and that nothing runs where every role may create objects, which `tests/plugins/input.rs` tries.\n",
     );
     for Without { walls, what, harm } in walls::TABLE {
         text.push_str(&format!("\n### {walls}: {what}\n\n| attempt | then |\n|---|---|\n"));
