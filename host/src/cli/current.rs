@@ -48,7 +48,7 @@ impl Current {
 /// A durable revision that has begun and not ended, in one line.
 pub(super) fn half_way(run: &InProgress, label: &str) -> String {
     let last = run.last.as_deref().map(|statement| {
-        let line = statement.split_whitespace().collect::<Vec<_>>().join(" ");
+        let line = super::print::in_a_line(statement);
         format!(", last `{}`", crate::runtime::printable(&line.chars().take(100).collect::<String>()))
     });
     format!(

@@ -1,7 +1,7 @@
 //! `log`: who ran what, when, how long, and how it ended.
 
 use super::exit::CliError;
-use super::print::Printer;
+use super::print::{Printer, in_a_line};
 use super::project::Project;
 use super::{Global, block_on};
 use crate::isolation::{self, Effect};
@@ -29,10 +29,6 @@ struct Run {
     entry: log::Entry,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     effects: Vec<Effect>,
-}
-
-fn in_a_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The beginning of a statement.

@@ -89,6 +89,11 @@ impl Printer {
     }
 }
 
+/// A text of several lines, a statement for example, in one.
+pub(super) fn in_a_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// What became of stdout: after the first failure nothing more is written to it.
 static STDOUT: OnceLock<std::io::Error> = OnceLock::new();
 

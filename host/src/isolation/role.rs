@@ -12,7 +12,7 @@ const ROLE: &str = "wmigrate: role of the plugin ";
 const OWNER: &str = "wmigrate: owns the schemas of plugins";
 const SCHEMA: &str = "wmigrate: schema of the plugin ";
 
-/// The first version in which CREATEROLE alone changes nobody else's roles.
+/// The first version in which CREATEROLE alone changes nobody else's roles, and a membership says what it is good for.
 const BY_GRANT: u32 = 160_000;
 
 /// What the database knows of a plugin.
@@ -32,12 +32,10 @@ pub struct Registered {
 
 /// The plugins that have run in this database.
 pub async fn registered(connection: &Connection, bookkeeping: &str) -> Result<Vec<Registered>, sql::Error> {
-    let name = quote_identifier(bookkeeping);
-    let there = format!("SELECT pg_catalog.to_regclass({}) IS NOT NULL", quote_literal(&format!("{name}.plugin")));
-    let rows = connection.query("looking for plugins", &there, &[]).await?;
-    if !rows.first().is_some_and(|row| row.get(0)) {
+    if !has_table(connection, bookkeeping, "plugin").await? {
         return Ok(Vec::new());
     }
+    let name = quote_identifier(bookkeeping);
     let select =
         format!("SELECT name, version, publisher, schema, granted FROM {name}.plugin ORDER BY name COLLATE \"C\"");
     let rows = connection.query("looking for plugins", &select, &[]).await?;
@@ -51,6 +49,14 @@ pub async fn registered(connection: &Connection, bookkeeping: &str) -> Result<Ve
             granted: row.get(4),
         })
         .collect())
+}
+
+/// Whether the bookkeeping has a table that came with the first plugin.
+pub(super) async fn has_table(connection: &Connection, bookkeeping: &str, table: &str) -> Result<bool, sql::Error> {
+    let name = quote_literal(&format!("{}.{table}", quote_identifier(bookkeeping)));
+    let there = format!("SELECT pg_catalog.to_regclass({name}) IS NOT NULL");
+    let rows = connection.query("looking for plugins", &there, &[]).await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
 /// What is there under the names that we are about to use.
@@ -331,7 +337,7 @@ impl Keeper<'_> {
 pub(super) fn scrub(names: &Names, server_version: u32) -> Vec<String> {
     let (role, database) = (quote_identifier(&names.role), quote_identifier(&names.database));
     // Who is a member may end its sessions, and needs no more than that.
-    let member = if server_version >= 160_000 && stands(Wall::Role) { " WITH INHERIT TRUE, SET FALSE" } else { "" };
+    let member = if server_version >= BY_GRANT && stands(Wall::Role) { " WITH INHERIT TRUE, SET FALSE" } else { "" };
     if !stands(Wall::Scrub) {
         return vec![format!("GRANT {role} TO CURRENT_USER{member}")];
     }

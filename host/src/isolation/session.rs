@@ -39,18 +39,13 @@ impl Keeper<'_> {
             }
         };
         connection.assume(&start_up(self.host.server_version()));
-        let pid = "SELECT pg_catalog.pg_backend_pid()";
         // The recorder's language is loaded meanwhile, which takes a session some milliseconds. Where the plugin may not use it
         // itself, it is loaded later.
         let load = "DO $load$ BEGIN END $load$";
-        let (shut, pid, _) = tokio::join!(
-            self.shut(names),
-            connection.query("asking for the server's process", pid, &[]),
-            connection.batch("loading plpgsql", load)
-        );
+        let (shut, pid, _) =
+            tokio::join!(self.shut(names), connection.ask_pid(), connection.batch("loading plpgsql", load));
         shut?;
-        let pid = pid?.first().map_or(0, |row| row.get(0));
-        Ok(Admitted { connection, pid, counts: Counts::new() })
+        Ok(Admitted { connection, pid: pid?, counts: Counts::new() })
     }
 
     async fn open(&self, names: &Names, password: &Secret) -> Result<(), crate::sql::Error> {

@@ -94,7 +94,7 @@ impl Trust {
             Some(_) if self.keys.is_empty() && self.unsigned == Unsigned::Allow => Ok(None),
             Some(signature) => signature.made_by(&self.keys).map(|name| Some(name.to_owned())),
             None if self.unsigned == Unsigned::Refuse => {
-                Err(signature::Error::Missing(format!("{}.minisig", package.path.display())))
+                Err(signature::Error::Missing(signature::path_of(&package.path).display().to_string()))
             }
             None => Ok(None),
         }

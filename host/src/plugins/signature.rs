@@ -1,8 +1,9 @@
 //! The signature of a package: minisign's, in the file `<package>.minisig` beside it, as `minisign -Sm <package>` writes it.
 
 use minisign_verify::{self as minisign};
+use std::ffi::OsString;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A signature file has four lines.
@@ -48,10 +49,18 @@ impl std::fmt::Debug for Signature {
     }
 }
 
+/// Where the signature of a package lies.
+#[must_use]
+pub fn path_of(package: &Path) -> PathBuf {
+    let mut name = OsString::from(package);
+    name.push(".minisig");
+    name.into()
+}
+
 impl Signature {
     /// The one beside `package`, whose bytes these are; none where there is no such file.
     pub fn beside(package: &Path, bytes: &Arc<[u8]>) -> Result<Option<Self>, Error> {
-        let path = format!("{}.minisig", package.display());
+        let path = path_of(package).display().to_string();
         let io = |source| Error::Io { path: path.clone(), source };
         let file = match std::fs::File::open(&path) {
             Ok(file) => file,

@@ -1,6 +1,6 @@
 //! A session of the host's beside the one that runs: from there is seen which locks a transaction holds.
 
-use super::{Error, Run};
+use super::Run;
 use crate::graph::Step;
 use crate::runtime::Event;
 use crate::sql::trace::{Counts, Trace, Tracer};
@@ -46,10 +46,4 @@ impl Run<'_> {
             self.watcher.event(step, Event::Held(held));
         }
     }
-}
-
-/// The server's process behind a session: asked for, as a proxy may have given another number.
-pub(super) async fn pid_of(connection: &Connection) -> Result<i32, Error> {
-    let rows = connection.query("asking for the server's process", "SELECT pg_catalog.pg_backend_pid()", &[]).await?;
-    Ok(rows.first().map_or(0, |row| row.get(0)))
 }

@@ -1,7 +1,6 @@
 //! All or nothing: every step in one transaction, committed at the end, or rolled back in a dry run.
 
 use super::ahead::{Ahead, Ready};
-use super::observer::pid_of;
 use super::{Done, Error, Report, Retries, Run};
 use crate::graph::Plan;
 use crate::sql::trace::Counts;
@@ -116,9 +115,9 @@ impl Run<'_> {
         if !self.options.dry_run {
             return Ok(transaction);
         }
-        let pid = match pid_of(transaction.connection()).await {
+        let pid = match transaction.connection().ask_pid().await {
             Ok(pid) => pid,
-            Err(error) => return Err((self.undo(transaction).await, error)),
+            Err(error) => return Err((self.undo(transaction).await, Error::Sql(error))),
         };
         if let Some(tracer) = self.tracer(pid, Counts::new(), &component.step, |_| {}).await {
             transaction.trace(tracer);

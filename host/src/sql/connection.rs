@@ -168,6 +168,12 @@ impl Connection {
         while self.wire.take_columns().is_some() {}
     }
 
+    /// The server's process: asked for, as a proxy may have given another number.
+    pub(crate) async fn ask_pid(&self) -> Result<i32, Error> {
+        let rows = self.query("asking for the server's process", "SELECT pg_catalog.pg_backend_pid()", &[]).await?;
+        Ok(rows.first().map_or(0, |row| row.get(0)))
+    }
+
     /// The process id given at the start; it is not the server's where a proxy answered.
     pub(crate) fn server_pid(&self) -> i32 {
         self.wire.backend_pid()

@@ -6,11 +6,11 @@ use crate::cli::project::configuration;
 use crate::cli::{Global, block_on, output};
 use crate::config::Config;
 use crate::plugins::Package;
+use crate::plugins::signature::path_of as signature_of;
 use crate::registry::{self, Parcel, SCHEME, Title};
 use crate::versions::bundle;
 use clap::Args;
 use serde_json::json;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Where fetched packages lie, beside `wmigrate.toml`.
@@ -157,12 +157,6 @@ impl Drop for Fetched {
             let _ = std::fs::remove_file(path);
         }
     }
-}
-
-fn signature_of(package: &Path) -> PathBuf {
-    let mut name = OsString::from(package);
-    name.push(".minisig");
-    name.into()
 }
 
 impl From<registry::Error> for CliError {
